@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All of libweir. */
+#ifndef WEIR_WEIR_H
+#define WEIR_WEIR_H
+
+#include <weir/adapter.h>
+#include <weir/af_decap.h>
+#include <weir/af_encap.h>
+#include <weir/base.h>
+#include <weir/buf.h>
+#include <weir/config.h>
+#include <weir/counters.h>
+#include <weir/endpoint.h>
+#include <weir/error.h>
+#include <weir/eth_unwrap.h>
+#include <weir/eth_wrap.h>
+#include <weir/fd.h>
+#include <weir/generator.h>
+#include <weir/mac_filter.h>
+#include <weir/null.h>
+#include <weir/pair.h>
+#include <weir/pcap.h>
+#include <weir/pipeline.h>
+#include <weir/stage.h>
+#include <weir/stats.h>
+#include <weir/tun.h>
+
+#endif

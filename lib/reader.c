@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "reader.h"
+
+/* Bytes of a packet that fit in a small buffer. All small buffers are alike. */
+static uint32_t small_size(const struct weir_reader *reader)
+{
+	return reader->bufs[reader->stash[0]].room_size - reader->headroom;
+}
+
+void weir__reader_spill(struct weir_reader *reader)
+{
+	const struct weir__spill *spill = reader->engine;
+	const struct weir_buf *jumbo;
+
+	reader->spill = (struct iovec){ 0 };
+	if (spill->scratch) {
+		reader->spill = (struct iovec){ spill->scratch, WEIR__SCRATCH_SIZE };
+	} else if (*spill->jumbo_n && reader->stash_n) {
+		jumbo = &reader->bufs[spill->jumbo[*spill->jumbo_n - 1]];
+		reader->spill.iov_base = jumbo->room + reader->headroom + small_size(reader);
+		reader->spill.iov_len = jumbo->room_size - reader->headroom - small_size(reader);
+	}
+}
+
+void weir_reader_commit_spilled(struct weir_reader *reader, uint32_t len)
+{
+	struct weir__spill *spill = reader->engine;
+	uint32_t *small = &reader->stash[reader->stash_n - 1];
+	uint32_t first = small_size(reader);
+	uint32_t index, spare;
+	struct weir_buf *jumbo;
+
+	if (spill->scratch) {
+		weir_count(&spill->too_long, 1);
+		return;
+	}
+	index = spill->jumbo[--*spill->jumbo_n];
+	jumbo = &reader->bufs[index];
+	jumbo->data = jumbo->room + reader->headroom;
+	memcpy(jumbo->data, reader->bufs[*small].data, first);
+
+	/* Commit the jumbo buffer in place of the small one, which stays free. */
+	spare = *small;
+	*small = index;
+	weir_reader_commit(reader, len);
+	reader->stash[reader->stash_n++] = spare;
+	weir__reader_spill(reader);
+}

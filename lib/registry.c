@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "registry.h"
+
+/* Types registered by the program, newest first. They are never taken out, so a found one stays valid. */
+struct entry {
+	struct entry *next;
+	const char *name;
+	const void *type;
+};
+
+static struct entry *stages;
+static struct entry *endpoints;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static const void *find(struct entry *const *list, const char *name)
+{
+	const void *type = NULL;
+
+	pthread_mutex_lock(&lock);
+	for (const struct entry *entry = *list; entry && !type; entry = entry->next)
+		if (strcmp(entry->name, name) == 0)
+			type = entry->type;
+	pthread_mutex_unlock(&lock);
+	return type;
+}
+
+static int add(struct entry **list, const char *name, const void *type)
+{
+	struct entry *entry = malloc(sizeof(*entry));
+
+	if (!entry)
+		return -ENOMEM;
+	pthread_mutex_lock(&lock);
+	*entry = (struct entry){ .next = *list, .name = name, .type = type };
+	*list = entry;
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
+
+static unsigned count_reasons(const struct weir_reason *reasons)
+{
+	unsigned n = 0;
+
+	while (reasons && reasons[n].name)
+		n++;
+	return n;
+}
+
+const struct weir_stage_type *weir_stage_find(const char *name)
+{
+	for (const struct weir_stage_type *const *type = weir__builtin_stages; *type; type++)
+		if (strcmp((*type)->name, name) == 0)
+			return *type;
+	return find(&stages, name);
+}
+
+int weir_stage_register(const struct weir_stage_type *type)
+{
+	if (!type->name || !type->name[0] || !type->process || type->exits > WEIR_EXITS_MAX ||
+	    count_reasons(type->reasons) > WEIR_REASONS_MAX)
+		return -EINVAL;
+	if (weir_stage_find(type->name))
+		return -EEXIST;
+	return add(&stages, type->name, type);
+}
+
+const struct weir_endpoint_type *weir_endpoint_find(const char *name)
+{
+	for (const struct weir_endpoint_type *const *type = weir__builtin_endpoints; *type; type++)
+		if (strcmp((*type)->name, name) == 0)
+			return *type;
+	return find(&endpoints, name);
+}
+
+int weir_endpoint_register(const struct weir_endpoint_type *type)
+{
+	if (!type->name || !type->name[0] || !type->check || !type->open || (!type->read && !type->write) ||
+	    count_reasons(type->reasons) > WEIR_REASONS_MAX)
+		return -EINVAL;
+	if (weir_endpoint_find(type->name))
+		return -EEXIST;
+	return add(&endpoints, type->name, type);
+}
