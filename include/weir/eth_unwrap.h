@@ -2,8 +2,9 @@
 /*
  * eth_unwrap: the IP packet of an Ethernet frame.
  *
- * Frames that are neither IPv4 nor IPv6 (ARP among them) leave by exit 0 if it is wired, else they are dropped. One
- * 802.1Q tag is taken off. The packet is checked as af_decap does, and padding is trimmed to its total length.
+ * Frames that are neither IPv4 nor IPv6 (ARP among them) leave by exit 0 if it is wired, else they are
+ * dropped. One 802.1Q tag is taken off. The packet is checked as af_decap does, and padding is trimmed to its
+ * total length.
  */
 #ifndef WEIR_ETH_UNWRAP_H
 #define WEIR_ETH_UNWRAP_H
@@ -14,7 +15,7 @@ WEIR_BEGIN_DECLS
 
 enum weir_vlan {
 	WEIR_VLAN_STRIP = 0, /* take the tag off and forget it */
-	WEIR_VLAN_KEEP,      /* take it off and keep it in the metadata, for an eth_wrap with .vlan */
+	WEIR_VLAN_KEEP,	     /* take it off and keep it in the metadata, for an eth_wrap with .vlan */
 	WEIR_VLAN_REFUSE,    /* drop tagged frames */
 };
 

@@ -10,7 +10,7 @@
 
 #define IO_SMALL      64 /* buffers */
 #define IO_JUMBO      4
-#define IO_ROOM       1728
+#define IO_ROOM	      1728
 #define IO_JUMBO_ROOM (65535 + 512)
 #define IO_HEADROOM   80
 
@@ -19,7 +19,7 @@ struct io {
 	uint8_t *rooms;
 	uint32_t small[IO_SMALL], small_n;
 	uint32_t jumbo[IO_JUMBO], jumbo_n;
-	uint64_t dropped[WEIR_REASONS_MAX];
+	uint64_t dropped[2 * WEIR_REASONS_MAX];
 	struct weir__spill spill;
 	struct weir_reader reader;
 	struct weir_writer writer;
@@ -63,7 +63,8 @@ static inline void io_free(struct io *io)
 	free(io->rooms);
 }
 
-/* One call of type->read with room for limit packets; io->reader has them afterwards. Returns what it returned. */
+/* One call of type->read with room for limit packets; io->reader has them afterwards. Returns what it
+ * returned. */
 static inline int io_read(struct io *io, const struct weir_endpoint_type *type, void *state, uint32_t limit)
 {
 	io_reset(io);
