@@ -24,6 +24,7 @@ struct io {
 	struct weir_reader reader;
 	struct weir_writer writer;
 	uint32_t out[WEIR_VECTOR_SIZE];
+	uint64_t now; /* what the next io_read() says the time is; 1 if the test does not care */
 };
 
 /* All buffers free. */
@@ -54,6 +55,7 @@ static inline void io_init(struct io *io)
 		io->bufs[i].room_size = i < IO_SMALL ? IO_ROOM : IO_JUMBO_ROOM;
 		room += io->bufs[i].room_size;
 	}
+	io->now = 1;
 	io_reset(io);
 }
 
@@ -75,7 +77,7 @@ static inline int io_read(struct io *io, const struct weir_endpoint_type *type, 
 		.stash_n = io->small_n,
 		.limit = limit,
 		.headroom = IO_HEADROOM,
-		.now = 1,
+		.now = io->now,
 		.dropped = io->dropped,
 		.engine = &io->spill,
 	};
