@@ -44,7 +44,7 @@ static inline void io_init(struct io *io)
 
 	memset(io, 0, sizeof(*io));
 	io->bufs = aligned_alloc(64, (IO_SMALL + IO_JUMBO) * sizeof(*io->bufs));
-	io->rooms = malloc(IO_SMALL * IO_ROOM + (size_t)IO_JUMBO * IO_JUMBO_ROOM);
+	io->rooms = malloc((size_t)IO_SMALL * IO_ROOM + (size_t)IO_JUMBO * IO_JUMBO_ROOM);
 	assert_non_null(io->bufs);
 	assert_non_null(io->rooms);
 	memset(io->bufs, 0, (IO_SMALL + IO_JUMBO) * sizeof(*io->bufs));
@@ -63,7 +63,8 @@ static inline void io_free(struct io *io)
 	free(io->rooms);
 }
 
-/* One call of type->read with room for limit packets; io->reader has them afterwards. Returns what it returned. */
+/* One call of type->read with room for limit packets; io->reader has them afterwards. Returns what it
+ * returned. */
 static inline int io_read(struct io *io, const struct weir_endpoint_type *type, void *state, uint32_t limit)
 {
 	io_reset(io);
