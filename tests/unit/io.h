@@ -45,7 +45,7 @@ static inline void io_init(struct io *io)
 
 	memset(io, 0, sizeof(*io));
 	io->bufs = aligned_alloc(64, (IO_SMALL + IO_JUMBO) * sizeof(*io->bufs));
-	io->rooms = malloc(IO_SMALL * IO_ROOM + (size_t)IO_JUMBO * IO_JUMBO_ROOM);
+	io->rooms = malloc((size_t)IO_SMALL * IO_ROOM + (size_t)IO_JUMBO * IO_JUMBO_ROOM);
 	assert_non_null(io->bufs);
 	assert_non_null(io->rooms);
 	memset(io->bufs, 0, (IO_SMALL + IO_JUMBO) * sizeof(*io->bufs));
