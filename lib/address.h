@@ -6,7 +6,7 @@
 #include <weir/base.h>
 
 struct weir__ip {
-	uint8_t family;	   /* 4 or 6 */
+	uint8_t family;    /* 4 or 6 */
 	uint8_t bytes[16]; /* network order; the first 4 or all 16 */
 };
 

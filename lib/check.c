@@ -9,8 +9,8 @@
 
 #ifdef WEIR__CHECKS
 
-#	define POISON	      0xd5
-#	define POISONED_ROOM 256 /* bytes poisoned: where a packet begins and ends most often */
+#define POISON        0xd5
+#define POISONED_ROOM 256 /* bytes poisoned: where a packet begins and ends most often */
 
 /* Where the buffer was last. */
 struct weir__check {

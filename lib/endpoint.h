@@ -11,7 +11,7 @@ struct weir__endpoint {
 	void *state;
 	struct weir_endpoint_info info;
 	uint32_t status; /* enum weir_endpoint_state; set by a worker to DEAD or ENDED, by recovery to UP */
-	int error;	 /* written before status becomes DEAD */
+	int error;       /* written before status becomes DEAD */
 	bool open;
 	const struct weir__worker *reader; /* the workers of its two ends; NULL: that end is not used */
 	const struct weir__worker *writer;

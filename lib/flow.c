@@ -17,7 +17,7 @@ struct walk {
 	enum weir_layer layer;
 	enum weir_framing framing;
 	const char *giver; /* the row that gave this layer */
-	unsigned rings;	   /* passed so far */
+	unsigned rings;    /* passed so far */
 };
 
 static const char *layer_name(enum weir_layer layer)

@@ -13,7 +13,7 @@
 #include "rcu.h"
 
 #define DEFAULT_DRAIN_MS 1000
-#define DRAIN_LOOK_US	 100
+#define DRAIN_LOOK_US    100
 
 /* More than twice what a wake-up on another processor takes. */
 #define ADAPTIVE_SPIN_MAX_NS 50000

@@ -24,7 +24,7 @@ struct weir__plan_row {
 	uint64_t producers;  /* of a ring: the workers that hand over to it, by bit */
 	bool drop_when_full; /* of a ring */
 	uint32_t exit[WEIR_EXITS_MAX]; /* chains, or WEIR__NONE */
-	void *config;		       /* of a stage, made by configure(); a pipeline takes it over */
+	void *config;                  /* of a stage, made by configure(); a pipeline takes it over */
 };
 
 struct weir__plan_chain {
@@ -35,7 +35,7 @@ struct weir__plan_chain {
 	enum weir_layer layer; /* that it begins with */
 	enum weir_framing framing;
 	bool entered;
-	bool open;	/* the walk through it is not finished */
+	bool open;      /* the walk through it is not finished */
 	unsigned rings; /* passed by the walk when it entered */
 };
 
@@ -79,6 +79,6 @@ void weir__plan_free(struct weir__plan *plan);
 
 /* Parts of weir__plan_make(): each checks its part and reports what is wrong. */
 void weir__plan_chains(struct weir__plan *plan); /* the rows: shape, names, options */
-void weir__plan_flow(struct weir__plan *plan);	 /* who runs what, layers, room for headers, circles */
+void weir__plan_flow(struct weir__plan *plan);   /* who runs what, layers, room for headers, circles */
 
 #endif

@@ -10,7 +10,7 @@
 
 CK_RING_PROTOTYPE(weir__vector, weir__vector)
 
-#define LINE	  64u
+#define LINE      64u
 #define HUGE_PAGE (2u << 20)
 
 static size_t round_up(size_t n, size_t unit)

@@ -34,7 +34,7 @@ struct weir__depot {
 	ck_ring_t ring;
 	struct weir__vector *slots;
 	uint32_t batch; /* buffers of a full vector */
-	uint32_t free;	/* buffers in it; changed once a vector, read by others */
+	uint32_t free;  /* buffers in it; changed once a vector, read by others */
 };
 
 struct weir__pool_size {
@@ -50,10 +50,10 @@ struct weir__pool {
 	struct weir_buf *bufs;
 	uint32_t small;
 	uint32_t jumbo;
-	uint32_t headroom;	     /* bytes that a reader leaves free; at least what was asked for */
+	uint32_t headroom;           /* bytes that a reader leaves free; at least what was asked for */
 	struct weir__depot depot[2]; /* small, jumbo */
-	uint32_t starving;	     /* a reader found nothing: give back what you can and ring */
-	uint64_t starved;	     /* how often */
+	uint32_t starving;           /* a reader found nothing: give back what you can and ring */
+	uint64_t starved;            /* how often */
 	void *map;
 	size_t map_size;
 #ifdef WEIR__CHECKS

@@ -26,7 +26,7 @@ struct weir__input {
 };
 
 #define WEIR__INPUTS_MAX 64 /* of one worker, as many as bits */
-#define WEIR__SINKS_MAX	 64
+#define WEIR__SINKS_MAX  64
 
 struct weir__program {
 	unsigned n_inputs;

@@ -22,8 +22,8 @@ struct weir__spill {
 void weir__reader_spill(struct weir_reader *reader);
 
 /*
- * Copies a packet into a buffer, for endpoints that have it in memory already. Returns false if there is no buffer for it
- * now: it is to be tried again with the next read().
+ * Copies a packet into a buffer, for endpoints that have it in memory already. Returns false if there is no
+ * buffer for it now: it is to be tried again with the next read().
  */
 static inline bool weir__reader_copy(struct weir_reader *reader, const void *bytes, uint32_t len)
 {

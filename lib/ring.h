@@ -23,7 +23,7 @@ struct weir__ring {
 	_Alignas(64) uint32_t waiting; /* the producer found it full and sleeps, or is about to */
 };
 
-#define WEIR__RING_CAPACITY	16 /* by default */
+#define WEIR__RING_CAPACITY     16 /* by default */
 #define WEIR__RING_CAPACITY_MAX 65535
 
 /* capacity: usable vectors, 1 to WEIR__RING_CAPACITY_MAX. Returns 0 or -ENOMEM. */

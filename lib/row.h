@@ -50,7 +50,7 @@ struct weir__row {
 	void *config; /* a stage's */
 	void *state;
 	struct weir__endpoint *endpoint; /* a reader's or writer's */
-	struct weir__worker *worker;	 /* that runs it; of a ring, the producer */
+	struct weir__worker *worker;     /* that runs it; of a ring, the producer */
 
 	struct weir__ring ring; /* a ring's */
 	bool drop_when_full;

@@ -31,14 +31,14 @@ struct weir__worker {
 	/* The thread's own, read by others where it says so. */
 	_Alignas(
 		64) uint64_t ready; /* inputs that may have packets, by bit: the rest would only say EAGAIN */
-	uint64_t hung_up;	    /* inputs whose descriptor hung up, by bit */
-	uint64_t blocked;	    /* sinks with a backlog, by bit; read by others */
-	bool starved;		    /* an input found no buffer in this pass */
-	uint64_t worked_at;	    /* when a pass last found something, while spinning; else 0 */
-	uint64_t spin_ns;	    /* how long to spin now */
-	uint64_t passes;	    /* counters, read by others */
+	uint64_t hung_up;           /* inputs whose descriptor hung up, by bit */
+	uint64_t blocked;           /* sinks with a backlog, by bit; read by others */
+	bool starved;               /* an input found no buffer in this pass */
+	uint64_t worked_at;         /* when a pass last found something, while spinning; else 0 */
+	uint64_t spin_ns;           /* how long to spin now */
+	uint64_t passes;            /* counters, read by others */
 	uint64_t sleeps;
-	uint64_t stashed;	     /* buffers in the stashes after the last pass */
+	uint64_t stashed;            /* buffers in the stashes after the last pass */
 	struct weir__stash stash[2]; /* small, jumbo */
 	struct weir__spill spill;
 	struct weir_work work;

@@ -19,10 +19,10 @@ WEIR_BEGIN_DECLS
 struct weir_adapter;
 
 struct weir_adapter_options {
-	const char *name;	 /* of the device, or a pattern; default "weir%d" */
-	const char *mac;	 /* this side's MAC address; required */
-	const char *next_hop;	 /* where unicast frames go; default ff:ff:ff:ff:ff:ff */
-	uint32_t mtu;		 /* of the tunnel; default 1500 */
+	const char *name;        /* of the device, or a pattern; default "weir%d" */
+	const char *mac;         /* this side's MAC address; required */
+	const char *next_hop;    /* where unicast frames go; default ff:ff:ff:ff:ff:ff */
+	uint32_t mtu;            /* of the tunnel; default 1500 */
 	const char *const *ipv4; /* as in struct weir_tun */
 	const char *const *ipv6;
 	bool from_fd; /* use fd instead of making a device: name, ipv4 and ipv6 do not apply */

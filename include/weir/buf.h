@@ -16,10 +16,10 @@ WEIR_BEGIN_DECLS
 /* What the first byte of a packet belongs to. Chains are type-checked by it before anything is created. */
 enum weir_layer {
 	WEIR_LAYER_ANY = 0, /* a stage that does not care, and leaves the layer as it is */
-	WEIR_LAYER_AF,	    /* as a layer-3 device gives it: the prefix of its framing (maybe none), then IP,
+	WEIR_LAYER_AF,      /* as a layer-3 device gives it: the prefix of its framing (maybe none), then IP,
 			       unchecked */
-	WEIR_LAYER_L3,	    /* an IPv4 or IPv6 packet whose version and lengths have been checked */
-	WEIR_LAYER_L2,	    /* an Ethernet frame without its checksum */
+	WEIR_LAYER_L3,      /* an IPv4 or IPv6 packet whose version and lengths have been checked */
+	WEIR_LAYER_L2,      /* an Ethernet frame without its checksum */
 };
 
 /* The prefix that a layer-3 device puts in front of each packet. */
@@ -32,28 +32,28 @@ enum weir_framing {
 /* Metadata of one packet. Exactly one cache line of 64 bytes, so that a packet costs two lines: this and its
  * header. */
 struct weir_buf {
-	uint8_t *data;	     /* first byte of the packet */
-	uint32_t len;	     /* bytes of the packet */
+	uint8_t *data;       /* first byte of the packet */
+	uint32_t len;        /* bytes of the packet */
 	uint32_t room_size;  /* bytes of the room; fixed */
-	uint8_t *room;	     /* first byte of the room; fixed */
+	uint8_t *room;       /* first byte of the room; fixed */
 	uint64_t arrival;    /* when its vector was read: nanoseconds of CLOCK_MONOTONIC */
 	uint8_t framing;     /* enum weir_framing of the endpoint that it was read from */
-	uint8_t family;	     /* 4 or 6 once known, else 0 */
-	uint8_t owner;	     /* who holds it; kept only in builds with checks */
+	uint8_t family;      /* 4 or 6 once known, else 0 */
+	uint8_t owner;       /* who holds it; kept only in builds with checks */
 	uint8_t gso_type;    /* virtio_net_hdr gso_type; 0: not a super-packet */
 	uint16_t gso_size;   /* payload bytes of one segment */
 	uint16_t csum_start; /* where the checksum to complete begins, from data; meaningful with
 				WEIR_BUF_NEEDS_CSUM */
 	uint16_t csum_offset;
 	uint16_t hdr_len;
-	uint16_t vlan;	/* 802.1Q tag control information kept by eth_unwrap; meaningful with WEIR_BUF_VLAN */
+	uint16_t vlan;  /* 802.1Q tag control information kept by eth_unwrap; meaningful with WEIR_BUF_VLAN */
 	uint16_t flags; /* WEIR_BUF_… */
 	uint64_t mark[2]; /* for the stages of an application; the engine clears mark[0] and never reads them
 			   */
 };
 
 #define WEIR_BUF_NEEDS_CSUM 0x0001 /* the transport checksum is only the folded pseudo-header sum */
-#define WEIR_BUF_VLAN	    0x0002 /* .vlan holds a tag that was taken off */
+#define WEIR_BUF_VLAN       0x0002 /* .vlan holds a tag that was taken off */
 
 #ifndef __cplusplus
 _Static_assert(sizeof(struct weir_buf) == 64, "metadata is one cache line");

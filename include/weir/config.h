@@ -20,14 +20,14 @@ WEIR_BEGIN_DECLS
 
 #define WEIR_ENDPOINTS_MAX 64
 #define WEIR_WORKERS_MAX   64
-#define WEIR_CHAINS_MAX	   64
-#define WEIR_STAGES_MAX	   24 /* rows of a chain */
+#define WEIR_CHAINS_MAX    64
+#define WEIR_STAGES_MAX    24 /* rows of a chain */
 
 /* One thread. */
 struct weir_worker {
 	const char *name; /* also the thread's, so at most 15 bytes */
-	unsigned cpu;	  /* the processor that it is pinned to */
-	bool unpinned;	  /* leave the processor to the scheduler */
+	unsigned cpu;     /* the processor that it is pinned to */
+	bool unpinned;    /* leave the processor to the scheduler */
 	unsigned spin_us; /* microseconds to go on polling before it sleeps; at most 1,000. 0: as long as that
 			     has paid lately */
 	bool sleep_at_once; /* never spin */
@@ -47,9 +47,9 @@ struct weir_chain {
 struct weir_pool {
 	uint32_t buffers; /* small buffers; a number that the configuration can exhaust is refused, unless
 			     .overcommit */
-	uint32_t room;	 /* bytes of a packet that a small buffer holds besides headroom and tailroom; default
+	uint32_t room;   /* bytes of a packet that a small buffer holds besides headroom and tailroom; default
 			    1536 */
-	uint32_t jumbo;	 /* buffers for packets up to 65,535 bytes; 0: 64 if an endpoint gives packets larger
+	uint32_t jumbo;  /* buffers for packets up to 65,535 bytes; 0: 64 if an endpoint gives packets larger
 			    than room, else none */
 	bool overcommit; /* allow fewer buffers than could be held at once: readers then wait for buffers */
 	bool no_huge_pages; /* do not ask for huge pages */
@@ -71,7 +71,7 @@ struct weir_config {
 	struct weir_chain chains[WEIR_CHAINS_MAX];
 	struct weir_pool pool;
 	unsigned drain_ms; /* how long a stop waits for packets in flight; default 1000 */
-	weir_log *log;	   /* NULL: errors and warnings go to stderr */
+	weir_log *log;     /* NULL: errors and warnings go to stderr */
 	void *log_data;
 };
 
@@ -110,9 +110,9 @@ WEIR_API extern const struct weir_stage_type weir_read_type;
 WEIR_API extern const struct weir_stage_type weir_write_type;
 WEIR_API extern const struct weir_stage_type weir_ring_type;
 
-#define weir_read(...)	WEIR_STAGE(weir_read_type, struct weir_read, __VA_ARGS__)
+#define weir_read(...)  WEIR_STAGE(weir_read_type, struct weir_read, __VA_ARGS__)
 #define weir_write(...) WEIR_STAGE(weir_write_type, struct weir_write, __VA_ARGS__)
-#define weir_ring(...)	WEIR_STAGE(weir_ring_type, struct weir_ring, __VA_ARGS__)
+#define weir_ring(...)  WEIR_STAGE(weir_ring_type, struct weir_ring, __VA_ARGS__)
 
 /*
  * Checks a configuration as weir_pipeline_create() does, without making anything: touches no device, keeps no

@@ -26,11 +26,11 @@ struct weir_stage_counters {
 	const char *type;    /* "mac_filter" */
 	const char *worker;  /* that runs it; of a ring, the producer */
 	uint64_t packets;    /* that came to it; of a reader, that it gave; of a writer, that it sent */
-	uint64_t bytes;	     /* of these packets when they left it */
-	uint64_t calls;	     /* vectors */
+	uint64_t bytes;      /* of these packets when they left it */
+	uint64_t calls;      /* vectors */
 	uint64_t stalls;     /* of a ring or a writer: vectors that it could not take at once */
 	uint64_t ns_packets; /* packets of the vectors whose time was taken */
-	uint64_t ns;	     /* and that time in all; ns / ns_packets is the cost of a packet */
+	uint64_t ns;         /* and that time in all; ns / ns_packets is the cost of a packet */
 	uint64_t fill[WEIR_VECTOR_SIZE + 1];  /* vectors of n packets */
 	const struct weir_named_count *drops; /* every reason that it has */
 	unsigned n_drops;
@@ -42,16 +42,16 @@ struct weir_worker_counters {
 	const char *name;
 	uint64_t passes; /* turns of its loop */
 	uint64_t sleeps;
-	uint64_t wakes;	 /* doorbells that it rang */
+	uint64_t wakes;  /* doorbells that it rang */
 	uint64_t cpu_ns; /* processor time of the thread; 0 while it does not run */
 };
 
 struct weir_counters {
 	uint64_t received; /* packets that endpoints gave */
 	uint64_t injected; /* packets that stages made */
-	uint64_t sent;	   /* packets that endpoints took */
+	uint64_t sent;     /* packets that endpoints took */
 	uint64_t dropped;  /* the sum of all drops */
-	uint64_t held;	   /* buffers that are not free: packets in rings and in front of blocked writers */
+	uint64_t held;     /* buffers that are not free: packets in rings and in front of blocked writers */
 	uint32_t buffers;  /* of the pool, small and jumbo */
 	uint32_t buffers_free; /* of them in the pool or in a worker's stash */
 	uint64_t starved;      /* times that a reader found no buffer */

@@ -37,11 +37,11 @@ struct weir_reader {
 	struct weir_buf *bufs;
 	uint32_t *stash; /* free buffers; the next one to fill is the last */
 	uint32_t stash_n;
-	uint32_t n;	   /* packets read so far */
-	uint32_t limit;	   /* packets that may be read in all */
+	uint32_t n;        /* packets read so far */
+	uint32_t limit;    /* packets that may be read in all */
 	uint32_t headroom; /* bytes to leave free in front of each packet */
-	uint64_t now;	   /* nanoseconds of CLOCK_MONOTONIC when read() was called */
-	uint64_t bytes;	   /* of the n packets */
+	uint64_t now;      /* nanoseconds of CLOCK_MONOTONIC when read() was called */
+	uint64_t bytes;    /* of the n packets */
 	uint64_t *dropped; /* counts by reason of the type */
 	struct iovec
 		spill; /* where the bytes of a packet go that do not fit in the small buffer; the engine's */
@@ -196,7 +196,7 @@ struct weir_endpoint_type {
  * 1400). */
 struct weir_endpoint {
 	const struct weir_endpoint_type *type; /* NULL ends the table */
-	const void *options;		       /* a struct of the type's options_size */
+	const void *options;                   /* a struct of the type's options_size */
 };
 
 #define WEIR_ENDPOINT(type_, options_, ...) WEIR_STAGE(type_, options_, __VA_ARGS__)

@@ -12,7 +12,7 @@
 WEIR_BEGIN_DECLS
 
 struct weir_error {
-	int code;	   /* the negative errno of the first problem; 0 while there is none */
+	int code;          /* the negative errno of the first problem; 0 while there is none */
 	unsigned problems; /* how many were found, also those that no longer fit in the text */
 	char where[128];   /* the prefix of what is added next; the engine's own */
 	char text[4096];   /* one problem a line, without a newline after the last */

@@ -15,7 +15,7 @@ WEIR_BEGIN_DECLS
 
 enum weir_vlan {
 	WEIR_VLAN_STRIP = 0, /* take the tag off and forget it */
-	WEIR_VLAN_KEEP,	     /* take it off and keep it in the metadata, for an eth_wrap with .vlan */
+	WEIR_VLAN_KEEP,      /* take it off and keep it in the metadata, for an eth_wrap with .vlan */
 	WEIR_VLAN_REFUSE,    /* drop tagged frames */
 };
 

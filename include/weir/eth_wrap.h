@@ -15,12 +15,12 @@ WEIR_BEGIN_DECLS
 
 struct weir_eth_wrap {
 	WEIR_STAGE_OPTIONS
-	const char *source;	   /* MAC address of this side; required, unicast */
-	const char *next_hop;	   /* MAC address that unicast packets go to; default ff:ff:ff:ff:ff:ff */
+	const char *source;        /* MAC address of this side; required, unicast */
+	const char *next_hop;      /* MAC address that unicast packets go to; default ff:ff:ff:ff:ff:ff */
 	const char *const *subnet; /* IPv4 prefixes, "10.9.0.0/24", whose highest address is a broadcast
 				      address; a WEIR_LIST of at most 8 */
-	bool pad;		   /* pad frames to 60 bytes with zeros */
-	bool vlan;		   /* put the tag back that eth_unwrap kept */
+	bool pad;                  /* pad frames to 60 bytes with zeros */
+	bool vlan;                 /* put the tag back that eth_unwrap kept */
 };
 
 WEIR_API extern const struct weir_stage_type weir_eth_wrap_type;

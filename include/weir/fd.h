@@ -19,14 +19,14 @@ enum weir_fd_ownership {
 				 pipeline lives */
 	WEIR_FD_DUPLICATED, /* dup()ed when the pipeline is created; the caller may close its own at any time
 			     */
-	WEIR_FD_TAKEN,	    /* closed with the pipeline, also when the creation fails after the check */
+	WEIR_FD_TAKEN,      /* closed with the pipeline, also when the creation fails after the check */
 };
 
 struct weir_fd {
 	WEIR_ENDPOINT_OPTIONS;
 	int fd; /* -1 and closed ones are refused */
 	enum weir_fd_ownership ownership;
-	enum weir_layer layer;	   /* WEIR_LAYER_AF (also the default) or WEIR_LAYER_L2 */
+	enum weir_layer layer;     /* WEIR_LAYER_AF (also the default) or WEIR_LAYER_L2 */
 	enum weir_framing framing; /* with WEIR_LAYER_AF */
 	uint32_t max_packet; /* bytes of the largest packet; default 1500 and the prefix. Larger ones are
 				received too. */

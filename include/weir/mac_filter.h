@@ -21,7 +21,7 @@ WEIR_BEGIN_DECLS
 
 struct weir_mac_filter {
 	WEIR_STAGE_OPTIONS
-	const char *const *own;	      /* addresses; all lists are a WEIR_LIST or NULL */
+	const char *const *own;       /* addresses; all lists are a WEIR_LIST or NULL */
 	const char *const *multicast; /* groups; an IPv4 or IPv6 group address stands for its MAC address */
 	const char *const *allow;     /* destinations, addresses and prefixes */
 	const char *const *deny;

@@ -38,8 +38,8 @@ WEIR_API void weir_pair_close(struct weir_pair_link *link, unsigned side);
 struct weir_pair {
 	WEIR_ENDPOINT_OPTIONS;
 	struct weir_pair_link *link;
-	unsigned side;		   /* 0 or 1 */
-	enum weir_layer layer;	   /* WEIR_LAYER_AF (the default), WEIR_LAYER_L3 or WEIR_LAYER_L2 */
+	unsigned side;             /* 0 or 1 */
+	enum weir_layer layer;     /* WEIR_LAYER_AF (the default), WEIR_LAYER_L3 or WEIR_LAYER_L2 */
 	enum weir_framing framing; /* with WEIR_LAYER_AF */
 	bool wait; /* when full, wait for the other side, instead of dropping as "pair_full": only where no
 		      circle of pairs can wait for itself */

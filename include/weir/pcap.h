@@ -21,8 +21,8 @@ struct weir_pcap {
 	enum weir_layer layer; /* with write: WEIR_LAYER_AF (raw IP; the default) or WEIR_LAYER_L2 (Ethernet);
 				  with read: 0, the file tells */
 	bool in_own_time;      /* read: keep the time between packets, else full speed */
-	bool flush;	       /* write: after each vector, for somebody who watches the file */
-	uint32_t loops;	       /* read: times to read the file; 0: once */
+	bool flush;            /* write: after each vector, for somebody who watches the file */
+	uint32_t loops;        /* read: times to read the file; 0: once */
 };
 
 WEIR_API extern const struct weir_endpoint_type weir_pcap_type;

@@ -19,10 +19,10 @@ WEIR_BEGIN_DECLS
 
 typedef uint8_t weir_verdict;
 
-#define WEIR_EXITS_MAX	 8
+#define WEIR_EXITS_MAX   8
 #define WEIR_REASONS_MAX 16
 
-#define WEIR_NEXT	  ((weir_verdict)0)
+#define WEIR_NEXT         ((weir_verdict)0)
 #define WEIR_DROP(reason) ((weir_verdict)(1 + (reason))) /* an index into the type's reasons */
 #define WEIR_EXIT(k) \
 	((weir_verdict)(0x80 | (k))) /* to the chain that the option .exit[k] names; k < WEIR_EXITS_MAX */
@@ -54,7 +54,7 @@ struct weir_work {
 	uint32_t n;
 	const void *config;
 	void *state;
-	uint64_t bytes;				/* out: bytes of all n packets after the stage */
+	uint64_t bytes;                         /* out: bytes of all n packets after the stage */
 	weir_verdict verdict[WEIR_VECTOR_SIZE]; /* out: one a packet */
 };
 
@@ -138,7 +138,7 @@ struct weir_stage_type {
 /* A row of a chain. The macro of each stage makes one: weir_mac_filter(.allow = …). */
 struct weir_stage {
 	const struct weir_stage_type *type; /* NULL ends the chain */
-	const void *options;		    /* a struct of the type's options_size */
+	const void *options;                /* a struct of the type's options_size */
 };
 
 /* For the row macro of a stage: #define my_stage(...) WEIR_STAGE(my_stage_type, struct my_stage, __VA_ARGS__)

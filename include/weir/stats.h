@@ -20,7 +20,7 @@ struct weir_stats {
 
 struct weir_rate {
 	double packets; /* a second */
-	double bits;	/* a second */
+	double bits;    /* a second */
 };
 
 struct weir_stats_snapshot {
@@ -28,7 +28,7 @@ struct weir_stats_snapshot {
 	uint64_t bytes;
 	uint64_t ipv4;
 	uint64_t ipv6;
-	uint64_t other;			/* neither, or a layer where it cannot be told */
+	uint64_t other;                 /* neither, or a layer where it cannot be told */
 	uint64_t size[WEIR_STATS_BINS]; /* bin b: packets of [2^b, 2^(b+1)) bytes; bin 0 has the empty ones
 					   too */
 	uint64_t interval[WEIR_STATS_BINS]; /* the same for nanoseconds since the packet before; packets of

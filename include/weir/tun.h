@@ -14,16 +14,16 @@
 WEIR_BEGIN_DECLS
 
 struct weir_route {
-	const char *to;	 /* "10.0.0.0/8", "::/0", "default" (IPv4); NULL ends a list */
+	const char *to;  /* "10.0.0.0/8", "::/0", "default" (IPv4); NULL ends a list */
 	const char *via; /* gateway; NULL: the device itself */
 	uint32_t metric; /* 0: the kernel's default */
-	uint32_t table;	 /* 0: main */
+	uint32_t table;  /* 0: main */
 };
 
 struct weir_tun {
-	WEIR_ENDPOINT_OPTIONS;	 /* the name of the endpoint */
-	const char *device;	 /* name of the device, or a pattern ("vpn%d"); NULL: the endpoint's name */
-	bool tap;		 /* Ethernet frames instead of IP packets */
+	WEIR_ENDPOINT_OPTIONS;   /* the name of the endpoint */
+	const char *device;      /* name of the device, or a pattern ("vpn%d"); NULL: the endpoint's name */
+	bool tap;                /* Ethernet frames instead of IP packets */
 	bool packet_information; /* TUN: struct tun_pi in front of each packet, instead of nothing */
 	uint32_t mtu; /* bytes; 68 to 65,535 (TAP 65,521); IPv6 needs 1280; 0: as the kernel has it, 1500 */
 	const char *mac; /* TAP: the device's own address; NULL: random */
@@ -32,13 +32,13 @@ struct weir_tun {
 	const char *const
 		*ipv6; /* addresses, "fd00::2/64"; usable at once (no duplicate address detection) */
 	const struct weir_route *route;
-	bool down;	       /* do not bring it up */
-	bool no_ipv6;	       /* no IPv6 on the device: no link-local address, no router solicitations */
+	bool down;             /* do not bring it up */
+	bool no_ipv6;          /* no IPv6 on the device: no link-local address, no router solicitations */
 	uint32_t queue_length; /* packets that the kernel holds for us; 0: 1000 */
-	int64_t owner;	       /* with .persist, uid and gid that may attach; 0: leave it */
+	int64_t owner;         /* with .persist, uid and gid that may attach; 0: leave it */
 	int64_t group;
-	bool persist;	   /* the device stays when the pipeline is destroyed */
-	bool exclusive;	   /* fail with -EBUSY if the device exists */
+	bool persist;      /* the device stays when the pipeline is destroyed */
+	bool exclusive;    /* fail with -EBUSY if the device exists */
 	const char *netns; /* path of a network namespace ("/run/netns/red", "/proc/42/ns/net"); NULL: the
 			      caller's */
 	const char *device_path; /* default "/dev/net/tun" */

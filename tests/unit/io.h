@@ -10,7 +10,7 @@
 
 #define IO_SMALL      64 /* buffers */
 #define IO_JUMBO      4
-#define IO_ROOM	      1728
+#define IO_ROOM       1728
 #define IO_JUMBO_ROOM (65535 + 512)
 #define IO_HEADROOM   80
 
