@@ -58,11 +58,11 @@ static void count_rate(struct state *state, uint64_t arrival, uint64_t packets, 
 	if (WEIR_UNLIKELY(bucket->second != second)) {
 		if (bucket->second > second)
 			return; /* came so late that its second is no longer kept */
+		/* Each release pairs with the acquire load of the same member in read_bucket(). */
 		__atomic_store_n(&bucket->second, NONE, __ATOMIC_RELAXED);
-		__atomic_thread_fence(__ATOMIC_RELEASE); /* pairs with the acquire fence of read_bucket() */
-		__atomic_store_n(&bucket->packets, 0, __ATOMIC_RELAXED);
-		__atomic_store_n(&bucket->bytes, 0, __ATOMIC_RELAXED);
-		__atomic_store_n(&bucket->second, second, __ATOMIC_RELEASE); /* pairs with its acquire load */
+		__atomic_store_n(&bucket->packets, 0, __ATOMIC_RELEASE);
+		__atomic_store_n(&bucket->bytes, 0, __ATOMIC_RELEASE);
+		__atomic_store_n(&bucket->second, second, __ATOMIC_RELEASE);
 	}
 	weir_count(&bucket->packets, packets);
 	weir_count(&bucket->bytes, bytes);
@@ -135,9 +135,10 @@ static struct bucket read_bucket(const struct state *state, uint64_t second)
 
 	if (__atomic_load_n(&bucket->second, __ATOMIC_ACQUIRE) != second)
 		return counts;
-	counts.packets = load(&bucket->packets);
-	counts.bytes = load(&bucket->bytes);
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	/* A count of a newer second is seen together with the NONE, or what followed it, that was stored
+	 * before. */
+	counts.packets = __atomic_load_n(&bucket->packets, __ATOMIC_ACQUIRE);
+	counts.bytes = __atomic_load_n(&bucket->bytes, __ATOMIC_ACQUIRE);
 	return load(&bucket->second) == second ? counts : (struct bucket){ .second = second };
 }
 
