@@ -4,7 +4,7 @@
 #define WEIR__ETHERNET_H
 
 #define WEIR__ETH_HEADER    14
-#define WEIR__ETH_VLAN	    4  /* bytes of a tag */
+#define WEIR__ETH_VLAN      4  /* bytes of a tag */
 #define WEIR__ETH_FRAME_MIN 60 /* without the checksum */
 
 #define WEIR__ETHERTYPE_IPV4 0x0800

@@ -19,13 +19,13 @@
 typedef uint64_t weir__mac_key;
 
 struct weir__mac_length {
-	uint64_t mask;	   /* of the address bytes */
+	uint64_t mask;     /* of the address bytes */
 	weir__mac_key tag; /* of the length byte */
 };
 
 struct weir__mac_set {
 	weir__mac_key *slots; /* NULL: an empty set */
-	unsigned shift;	      /* 64 less the logarithm of the slots */
+	unsigned shift;       /* 64 less the logarithm of the slots */
 	unsigned n_lengths;
 	struct weir__mac_length lengths[49];
 };

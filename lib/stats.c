@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <time.h>
 
+#include "clock.h"
 #include "stats.h"
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
 
 int weir_stats_read(struct weir_pipeline *pipeline, const char *path, uint64_t now,
 		    struct weir_stats_snapshot *snapshot)
@@ -19,6 +11,6 @@ int weir_stats_read(struct weir_pipeline *pipeline, const char *path, uint64_t n
 
 	if (!state)
 		return -ENOENT;
-	weir__stats_snapshot(state, now ? now : monotonic_ns(), snapshot);
+	weir__stats_snapshot(state, now ? now : weir__now(), snapshot);
 	return 0;
 }

@@ -144,7 +144,7 @@ static void believes_the_packet_not_its_prefix(void **state)
 		const uint8_t *prefix;
 	} rows[] = {
 		{ WEIR_FRAMING_UTUN, utun_ipv6[0] }, { WEIR_FRAMING_UTUN, little_endian },
-		{ WEIR_FRAMING_UTUN, unknown },	     { WEIR_FRAMING_TUN_PI, pi_ipv6 },
+		{ WEIR_FRAMING_UTUN, unknown },      { WEIR_FRAMING_TUN_PI, pi_ipv6 },
 		{ WEIR_FRAMING_TUN_PI, arp },
 	};
 	struct stage stage;

@@ -5,7 +5,7 @@
 
 #include "address.h"
 
-#define SOURCE	 "02:00:00:00:00:01"
+#define SOURCE   "02:00:00:00:00:01"
 #define NEXT_HOP "02:00:00:00:00:02"
 
 /* The frame that wrapping a packet must give. */

@@ -5,9 +5,9 @@
 
 #include "address.h"
 
-#define OWN	  "02:00:00:00:00:01"
-#define OTHER	  "02:00:00:00:00:02"
-#define PEER	  "02:00:00:00:00:99"
+#define OWN       "02:00:00:00:00:01"
+#define OTHER     "02:00:00:00:00:02"
+#define PEER      "02:00:00:00:00:99"
 #define BROADCAST "ff:ff:ff:ff:ff:ff"
 #define ALL_HOSTS "01:00:5e:00:00:01"
 #define ALL_NODES "33:33:00:00:00:01"

@@ -113,8 +113,8 @@ static void sorts_sizes_by_powers_of_two(void **state)
 	static const struct {
 		uint32_t len;
 		unsigned bin;
-	} rows[] = { { 0, 0 },	   { 1, 0 },	 { 2, 1 },     { 3, 1 },      { 4, 2 },	     { 7, 2 },
-		     { 63, 5 },	   { 64, 6 },	 { 127, 6 },   { 128, 7 },    { 1023, 9 },   { 1024, 10 },
+	} rows[] = { { 0, 0 },     { 1, 0 },     { 2, 1 },     { 3, 1 },      { 4, 2 },      { 7, 2 },
+		     { 63, 5 },    { 64, 6 },    { 127, 6 },   { 128, 7 },    { 1023, 9 },   { 1024, 10 },
 		     { 1500, 10 }, { 2047, 10 }, { 2048, 11 }, { 32767, 14 }, { 32768, 15 }, { 65535, 15 } };
 	uint64_t expected[WEIR_STATS_BINS] = { 0 };
 	struct weir_stats_snapshot now;
