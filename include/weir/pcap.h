@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pcap: the packets of a capture file in, or packets out to one. Link types Ethernet (layer 2) and raw IP (layer 3),
- * microsecond and nanosecond files, by libpcap. "-" is standard input or output.
+ * pcap: the packets of a capture file in, or packets out to one. Link types Ethernet (layer 2) and raw IP
+ * (layer 3), microsecond and nanosecond files, by libpcap. "-" is standard input or output.
  *
- * A reader ends at the end of the file. A record that was cut when it was captured is dropped as "cut", one with
- * more than 65,535 bytes as "too_long". File I/O blocks the worker: give captures a worker of their own when other
- * traffic must not wait for the disk.
+ * A reader ends at the end of the file. A record that was cut when it was captured is dropped as "cut", one
+ * with more than 65,535 bytes as "too_long". File I/O blocks the worker: give captures a worker of their own
+ * when other traffic must not wait for the disk.
  */
 #ifndef WEIR_PCAP_H
 #define WEIR_PCAP_H
@@ -18,7 +18,8 @@ struct weir_pcap {
 	WEIR_ENDPOINT_OPTIONS;
 	const char *read;      /* the file to read, */
 	const char *write;     /* or the file to write: one of them */
-	enum weir_layer layer; /* with write: WEIR_LAYER_AF (raw IP; the default) or WEIR_LAYER_L2 (Ethernet); with read: 0, the file tells */
+	enum weir_layer layer; /* with write: WEIR_LAYER_AF (raw IP; the default) or WEIR_LAYER_L2 (Ethernet);
+				  with read: 0, the file tells */
 	bool in_own_time;      /* read: keep the time between packets, else full speed */
 	bool flush;            /* write: after each vector, for somebody who watches the file */
 	uint32_t loops;        /* read: times to read the file; 0: once */

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #ifdef __linux__
-#	include <linux/if_tun.h>
-#	include <net/if.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
 #endif
 
 #include <weir/fd.h>
@@ -23,7 +23,7 @@
 
 /* Darwin has a socket option instead. */
 #ifndef MSG_NOSIGNAL
-#	define MSG_NOSIGNAL 0
+#define MSG_NOSIGNAL 0
 #endif
 
 enum {

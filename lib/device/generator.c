@@ -17,19 +17,19 @@
 #include "checksum.h"
 #include "reader.h"
 
-#define ETHERNET_HEADER	 14
-#define UDP_HEADER	 8
-#define UDP_CHECKSUM	 6  /* its offset in the UDP header */
-#define NUMBERS		 12 /* bytes of flow and sequence number */
-#define PACKET_MAX	 65535
-#define FLOWS_MAX	 16384
-#define FIRST_PORT	 49152 /* of the dynamic ports (RFC 6335 §6), which are FLOWS_MAX */
+#define ETHERNET_HEADER  14
+#define UDP_HEADER       8
+#define UDP_CHECKSUM     6  /* its offset in the UDP header */
+#define NUMBERS          12 /* bytes of flow and sequence number */
+#define PACKET_MAX       65535
+#define FLOWS_MAX        16384
+#define FIRST_PORT       49152 /* of the dynamic ports (RFC 6335 §6), which are FLOWS_MAX */
 #define DESTINATION_PORT 9     /* discard */
-#define HOP_LIMIT	 64
+#define HOP_LIMIT        64
 
 /* A paced generator wakes every 100 µs at the most, for a batch. One that was late catches up with 10 ms at
  * the most. */
-#define TICK_NS	    100000
+#define TICK_NS     100000
 #define CATCH_UP_NS 10000000
 
 #define RATE_MIN 0.001 /* packets a second */
@@ -53,7 +53,7 @@ struct template
 	uint8_t *bytes;
 	uint32_t len;
 	uint32_t below; /* chosen by numbers below this and not below that of the template before */
-	uint64_t sum;	/* of all that the UDP checksum covers */
+	uint64_t sum;   /* of all that the UDP checksum covers */
 	bool numbered;
 };
 
@@ -68,7 +68,7 @@ struct generator {
 	struct template templates[WEIR_GENERATOR_SIZES_MAX];
 	unsigned n_templates;
 	uint32_t weights; /* their sum */
-	uint32_t udp;	  /* offset of the UDP header */
+	uint32_t udp;     /* offset of the UDP header */
 	uint32_t largest;
 	uint32_t flows;
 	uint64_t *sequence; /* the next number of each flow */

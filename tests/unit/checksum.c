@@ -115,8 +115,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_the_sum_of_the_rfc), cmocka_unit_test(agrees_with_the_naive_sum),
-		cmocka_unit_test(carries_through_ones),	 cmocka_unit_test(can_be_continued),
-		cmocka_unit_test(sums_pseudo_headers),	 cmocka_unit_test(never_stores_zero_for_udp),
+		cmocka_unit_test(carries_through_ones),  cmocka_unit_test(can_be_continued),
+		cmocka_unit_test(sums_pseudo_headers),   cmocka_unit_test(never_stores_zero_for_udp),
 	};
 
 	return cmocka_run_group_tests(tests, fill, NULL);

@@ -19,7 +19,7 @@ struct io {
 	uint8_t *rooms;
 	uint32_t small[IO_SMALL], small_n;
 	uint32_t jumbo[IO_JUMBO], jumbo_n;
-	uint64_t dropped[WEIR_REASONS_MAX];
+	uint64_t dropped[2 * WEIR_REASONS_MAX];
 	struct weir__spill spill;
 	struct weir_reader reader;
 	struct weir_writer writer;
@@ -45,7 +45,7 @@ static inline void io_init(struct io *io)
 
 	memset(io, 0, sizeof(*io));
 	io->bufs = aligned_alloc(64, (IO_SMALL + IO_JUMBO) * sizeof(*io->bufs));
-	io->rooms = malloc(IO_SMALL * IO_ROOM + (size_t)IO_JUMBO * IO_JUMBO_ROOM);
+	io->rooms = malloc((size_t)IO_SMALL * IO_ROOM + (size_t)IO_JUMBO * IO_JUMBO_ROOM);
 	assert_non_null(io->bufs);
 	assert_non_null(io->rooms);
 	memset(io->bufs, 0, (IO_SMALL + IO_JUMBO) * sizeof(*io->bufs));
@@ -65,7 +65,8 @@ static inline void io_free(struct io *io)
 	free(io->rooms);
 }
 
-/* One call of type->read with room for limit packets; io->reader has them afterwards. Returns what it returned. */
+/* One call of type->read with room for limit packets; io->reader has them afterwards. Returns what it
+ * returned. */
 static inline int io_read(struct io *io, const struct weir_endpoint_type *type, void *state, uint32_t limit)
 {
 	io_reset(io);
