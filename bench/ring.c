@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a packet costs on its way from one pinned thread to another through a ring, by how full the vectors are. */
+/* What a packet costs on its way from one pinned thread to another through a ring, by how full the vectors
+ * are. */
 #include <getopt.h>
 #include <pthread.h>
 #include <sched.h>
@@ -38,7 +39,8 @@ static void pin(unsigned cpu)
 	CPU_ZERO(&cpus);
 	CPU_SET(cpu, &cpus);
 	if (sched_setaffinity(0, sizeof(cpus), &cpus) < 0)
-		give_up(BENCH_REFUSED, "ring: processor %u may not be used: choose others with --cpu A,B", cpu);
+		give_up(BENCH_REFUSED, "ring: processor %u may not be used: choose others with --cpu A,B",
+			cpu);
 }
 
 static void meet(struct hop *hop)
@@ -128,7 +130,9 @@ static void parse(struct options *options, int argc, char **argv)
 	};
 	int option;
 
-	*options = (struct options){ .seconds = 0.2, .rounds = 9, .cpu = { 0, 1 }, .capacity = WEIR__RING_CAPACITY };
+	*options = (struct options){
+		.seconds = 0.2, .rounds = 9, .cpu = { 0, 1 }, .capacity = WEIR__RING_CAPACITY
+	};
 	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		if (option == 's' && (options->seconds = atof(optarg)) > 0)
 			continue;
@@ -140,7 +144,8 @@ static void parse(struct options *options, int argc, char **argv)
 			continue;
 		if (option == 'j' && (options->json = optarg))
 			continue;
-		give_up(BENCH_USAGE, "usage: ring [--seconds S] [--rounds N] [--cpu A,B] [--capacity VECTORS] [--json FILE]");
+		give_up(BENCH_USAGE, "usage: ring [--seconds S] [--rounds N] [--cpu A,B] [--capacity "
+				     "VECTORS] [--json FILE]");
 	}
 }
 
@@ -160,13 +165,16 @@ int main(int argc, char **argv)
 			char name[16];
 
 			snprintf(name, sizeof(name), "fill%u", fills[i]);
-			report_add(&report, name, "ring", "ns_per_packet", run(&options, fills[i], vectors[i]));
+			report_add(&report, name, "ring", "ns_per_packet",
+				   run(&options, fills[i], vectors[i]));
 		}
 	for (unsigned i = 0; i < report.n; i++) {
-		const struct series *series = report_series(&report, report.results[i].kase, "ring", "ns_per_packet");
+		const struct series *series =
+			report_series(&report, report.results[i].kase, "ring", "ns_per_packet");
 		struct spread spread = report_spread(series->values, series->n);
 
-		printf("%-8s %8.2f ns a packet [%.2f-%.2f]\n", report.results[i].kase, spread.median, spread.min, spread.max);
+		printf("%-8s %8.2f ns a packet [%.2f-%.2f]\n", report.results[i].kase, spread.median,
+		       spread.min, spread.max);
 		if (fills[i] == WEIR_VECTOR_SIZE)
 			report_figure(&report, "ring_full_ns", spread.median, BAR_AT_MOST, 2);
 	}
