@@ -66,10 +66,8 @@ WEIR_API ssize_t weir_adapter_write_frame(struct weir_adapter *adapter, const vo
 /* Readable when read_frame has something. The adapter's: do not close or read it. */
 WEIR_API int weir_adapter_fd(const struct weir_adapter *adapter);
 
-/*
- * Makes the reader that waits, or else the next one that would wait, return -EINTR. Any thread, also a signal
- * handler.
- */
+/* Makes the reader that waits, or else the next one that would wait, return -EINTR. Any thread, also a signal
+ * handler. */
 WEIR_API void weir_adapter_interrupt(struct weir_adapter *adapter);
 
 WEIR_API void weir_adapter_stats(struct weir_adapter *adapter, struct weir_adapter_stats *stats);

@@ -27,11 +27,12 @@
 #define WEIR_UNLIKELY(x) (x)
 #endif
 
-/* Buffers that travel together at the most. A count and 31 indices fill two cache lines exactly. */
+/* Buffers that travel together at the most. With its count, a vector of 31 indices fills two cache lines
+ * exactly. */
 #define WEIR_VECTOR_SIZE 31
 
-/* A NULL-terminated list of strings, for the options that take one: .allow = WEIR_LIST("00:1b:21",
- * "02:00:5e") */
+/* A NULL-terminated list of strings, for the options that take one: .allow = WEIR_LIST("02:00:00:00:00:01",
+ * "00:1b:21") */
 #define WEIR_LIST(...)            \
 	(const char *const[])     \
 	{                         \

@@ -16,9 +16,10 @@ WEIR_BEGIN_DECLS
 /* What the first byte of a packet belongs to. Chains are type-checked by it before anything is created. */
 enum weir_layer {
 	WEIR_LAYER_ANY = 0, /* a stage that does not care, and leaves the layer as it is */
-	WEIR_LAYER_AF, /* as a layer-3 device gives it: the prefix of its framing, if any, and unchecked IP */
-	WEIR_LAYER_L3, /* an IPv4 or IPv6 packet whose version and lengths have been checked */
-	WEIR_LAYER_L2, /* an Ethernet frame without its checksum */
+	WEIR_LAYER_AF,      /* as a layer-3 device gives it: the prefix of its framing (maybe none), then IP,
+			       unchecked */
+	WEIR_LAYER_L3,      /* an IPv4 or IPv6 packet whose version and lengths have been checked */
+	WEIR_LAYER_L2,      /* an Ethernet frame without its checksum */
 };
 
 /* The prefix that a layer-3 device puts in front of each packet. */
@@ -28,7 +29,8 @@ enum weir_framing {
 	WEIR_FRAMING_UTUN,    /* 4-byte address family in network order (utun of Darwin, tun of the BSDs) */
 };
 
-/* Metadata of one packet. One cache line of 64 bytes, so that a packet costs two: this and its header. */
+/* Metadata of one packet. Exactly one cache line of 64 bytes, so that a packet costs two lines: this and its
+ * header. */
 struct weir_buf {
 	uint8_t *data;       /* first byte of the packet */
 	uint32_t len;        /* bytes of the packet */
@@ -46,7 +48,8 @@ struct weir_buf {
 	uint16_t hdr_len;
 	uint16_t vlan;  /* 802.1Q tag control information kept by eth_unwrap; meaningful with WEIR_BUF_VLAN */
 	uint16_t flags; /* WEIR_BUF_… */
-	uint64_t mark[2]; /* for an application's stages; the engine clears mark[0] and never reads them */
+	uint64_t mark[2]; /* for the stages of an application; the engine clears mark[0] and never reads them
+			   */
 };
 
 #define WEIR_BUF_NEEDS_CSUM 0x0001 /* the transport checksum is only the folded pseudo-header sum */

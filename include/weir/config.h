@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A pipeline as its author writes it: tables of endpoints, workers and chains. The compiler checks the field
- * names; weir_pipeline_create() checks the rest and reports every problem it finds.
+ *names; weir_pipeline_create() checks the rest and reports every problem it finds.
  *
  *	struct weir_config config = {
  *		.endpoints = { weir_tun("tun0", .ipv4 = WEIR_LIST("10.9.0.2/24")), weir_null("peer") },
  *		.workers   = { { "rx", .cpu = 0 } },
  *		.chains    = { { "outbound", .stages = { weir_read("tun0", .worker = "rx"), weir_af_decap(),
  *		                                         weir_eth_wrap(.source = "02:00:00:00:00:01"),
- *		                                         weir_write("peer") } } },
+ *weir_write("peer") } } },
  *	};
  */
 #ifndef WEIR_CONFIG_H
@@ -45,12 +45,13 @@ struct weir_chain {
 /* The memory for packets, taken once at creation. Zero fields are computed from the rest of the
  * configuration. */
 struct weir_pool {
-	uint32_t buffers; /* small buffers; too few for the configuration are refused, unless .overcommit */
-	uint32_t room;    /* bytes of a packet that fit in a small buffer, besides head- and tailroom; default
-			     1536 */
-	uint32_t jumbo;   /* buffers for packets up to 65,535 bytes; 0: 64 if an endpoint gives packets larger
-			     than room, else none */
-	bool overcommit;  /* allow fewer buffers than could be held at once: readers then wait for buffers */
+	uint32_t buffers; /* small buffers; a number that the configuration can exhaust is refused, unless
+			     .overcommit */
+	uint32_t room;   /* bytes of a packet that a small buffer holds besides headroom and tailroom; default
+			    1536 */
+	uint32_t jumbo;  /* buffers for packets up to 65,535 bytes; 0: 64 if an endpoint gives packets larger
+			    than room, else none */
+	bool overcommit; /* allow fewer buffers than could be held at once: readers then wait for buffers */
 	bool no_huge_pages; /* do not ask for huge pages */
 };
 
@@ -112,6 +113,12 @@ WEIR_API extern const struct weir_stage_type weir_ring_type;
 #define weir_read(...)  WEIR_STAGE(weir_read_type, struct weir_read, __VA_ARGS__)
 #define weir_write(...) WEIR_STAGE(weir_write_type, struct weir_write, __VA_ARGS__)
 #define weir_ring(...)  WEIR_STAGE(weir_ring_type, struct weir_ring, __VA_ARGS__)
+
+/*
+ * Checks a configuration as weir_pipeline_create() does, without making anything: touches no device, keeps no
+ * memory. Returns 0 or a negative errno, with every problem in err. Any thread.
+ */
+WEIR_API int weir_config_check(const struct weir_config *config, struct weir_error *err);
 
 WEIR_END_DECLS
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The counters of a pipeline, read while it runs without stopping anyone. Each number is exact; numbers of
- * different workers are read at slightly different moments. At rest they obey, exactly:
+ *different workers are read at slightly different moments. At rest they obey, exactly:
  *
  *	received + injected == sent + dropped + held
  */
@@ -25,9 +25,10 @@ struct weir_stage_counters {
 	const char *path;    /* "outbound/filter" */
 	const char *type;    /* "mac_filter" */
 	const char *worker;  /* that runs it; of a ring, the producer */
-	uint64_t packets;    /* that came to it; of a reader, that it gave */
+	uint64_t packets;    /* that came to it; of a reader, that it gave; of a writer, that it sent */
 	uint64_t bytes;      /* of these packets when they left it */
 	uint64_t calls;      /* vectors */
+	uint64_t stalls;     /* of a ring or a writer: vectors that it could not take at once */
 	uint64_t ns_packets; /* packets of the vectors whose time was taken */
 	uint64_t ns;         /* and that time in all; ns / ns_packets is the cost of a packet */
 	uint64_t fill[WEIR_VECTOR_SIZE + 1];  /* vectors of n packets */
@@ -46,12 +47,12 @@ struct weir_worker_counters {
 };
 
 struct weir_counters {
-	uint64_t received;     /* packets that endpoints gave */
-	uint64_t injected;     /* packets that stages made */
-	uint64_t sent;         /* packets that endpoints took */
-	uint64_t dropped;      /* the sum of all drops */
-	uint64_t held;         /* packets inside: in rings and in front of blocked writers */
-	uint32_t buffers;      /* of the pool, small and jumbo */
+	uint64_t received; /* packets that endpoints gave */
+	uint64_t injected; /* packets that stages made */
+	uint64_t sent;     /* packets that endpoints took */
+	uint64_t dropped;  /* the sum of all drops */
+	uint64_t held;     /* buffers that are not free: packets in rings and in front of blocked writers */
+	uint32_t buffers;  /* of the pool, small and jumbo */
 	uint32_t buffers_free; /* of them in the pool or in a worker's stash */
 	uint64_t starved;      /* times that a reader found no buffer */
 

@@ -17,9 +17,11 @@ WEIR_BEGIN_DECLS
 
 /* What the engine must know of an endpoint. check() fills the first part, open() the second. */
 struct weir_endpoint_info {
-	enum weir_layer layer;     /* that it gives and takes; WEIR_LAYER_ANY: takes every one, gives none */
+	enum weir_layer
+		layer; /* that it gives and takes; WEIR_LAYER_ANY: takes every layer (and gives none) */
 	enum weir_framing framing; /* with WEIR_LAYER_AF */
-	uint32_t max_packet; /* bytes of the largest packet that it may give, with its prefix; 0: none */
+	uint32_t max_packet; /* bytes of the largest packet that it may give, prefix included; 0: it gives
+				none */
 	uint16_t headroom;   /* bytes that write() prepends to a packet at the most */
 	uint16_t tailroom;   /* bytes that write() appends at the most */
 
@@ -35,14 +37,15 @@ struct weir_reader {
 	struct weir_buf *bufs;
 	uint32_t *stash; /* free buffers; the next one to fill is the last */
 	uint32_t stash_n;
-	uint32_t n;         /* packets read so far */
-	uint32_t limit;     /* packets that may be read in all */
-	uint32_t headroom;  /* bytes to leave free in front of each packet */
-	uint64_t now;       /* nanoseconds of CLOCK_MONOTONIC when read() was called */
-	uint64_t bytes;     /* of the n packets */
-	uint64_t *dropped;  /* counts by reason of the type */
-	struct iovec spill; /* where the rest of a packet goes that the small buffer cannot hold */
-	void *engine;       /* the engine's */
+	uint32_t n;        /* packets read so far */
+	uint32_t limit;    /* packets that may be read in all */
+	uint32_t headroom; /* bytes to leave free in front of each packet */
+	uint64_t now;      /* nanoseconds of CLOCK_MONOTONIC when read() was called */
+	uint64_t bytes;    /* of the n packets */
+	uint64_t *dropped; /* counts by reason of the type */
+	struct iovec
+		spill; /* where the bytes of a packet go that do not fit in the small buffer; the engine's */
+	void *engine;  /* the engine's */
 	uint8_t framing;
 	uint32_t index[WEIR_VECTOR_SIZE]; /* the packets */
 };
@@ -189,8 +192,8 @@ struct weir_endpoint_type {
 	char weir_first; /* so that the name can stand without a designator; leave it */ \
 	const char *name /* the endpoint, for chains, errors and statistics */
 
-/* A row of the endpoints of a configuration. The macro of each endpoint makes one:
- * weir_tun("tun0", .mtu = 1400). */
+/* A row of the endpoints of a configuration. The macro of each endpoint makes one: weir_tun("tun0", .mtu =
+ * 1400). */
 struct weir_endpoint {
 	const struct weir_endpoint_type *type; /* NULL ends the table */
 	const void *options;                   /* a struct of the type's options_size */

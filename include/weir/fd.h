@@ -17,7 +17,8 @@ WEIR_BEGIN_DECLS
 enum weir_fd_ownership {
 	WEIR_FD_BORROWED = 0, /* used as it is, and left open; it must stay open and non-blocking while the
 				 pipeline lives */
-	WEIR_FD_DUPLICATED, /* dup()ed when the pipeline is created; the caller may close its own any time */
+	WEIR_FD_DUPLICATED, /* dup()ed when the pipeline is created; the caller may close its own at any time
+			     */
 	WEIR_FD_TAKEN,      /* closed with the pipeline, also when the creation fails after the check */
 };
 

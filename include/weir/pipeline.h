@@ -21,9 +21,6 @@ struct weir_pipeline;
 WEIR_API int weir_pipeline_create(struct weir_pipeline **pipeline, const struct weir_config *config,
 				  struct weir_error *err);
 
-/* The check alone: touches no device, takes no memory that it does not give back. */
-WEIR_API int weir_config_check(const struct weir_config *config, struct weir_error *err);
-
 /*
  * Starts the workers; returns when all of them run. Errors: -EALREADY, -EAGAIN (no more threads). A worker's
  * processor was checked by create; if it has gone since, -EINVAL.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A stage looks at or changes packets and gives each a verdict. Its author writes what happens to one packet;
- * the engine owns the vector, the splitting, the freeing, the counting and the time.
+ *the engine owns the vector, the splitting, the freeing, the counting and the time.
  *
  *	static inline weir_verdict clamp(struct weir_buf *buf, const struct clamp *config, void *state) { … }
  *	WEIR_PROCESS(clamp_vector, clamp, struct clamp, void)
@@ -24,7 +24,8 @@ typedef uint8_t weir_verdict;
 
 #define WEIR_NEXT         ((weir_verdict)0)
 #define WEIR_DROP(reason) ((weir_verdict)(1 + (reason))) /* an index into the type's reasons */
-#define WEIR_EXIT(k)      ((weir_verdict)(0x80 | (k)))   /* to the chain of the option .exit[k] */
+#define WEIR_EXIT(k) \
+	((weir_verdict)(0x80 | (k))) /* to the chain that the option .exit[k] names; k < WEIR_EXITS_MAX */
 
 /* Why a packet is dropped: a name for counters and a sentence for people. */
 struct weir_reason {
@@ -104,10 +105,9 @@ struct weir_stage_type {
 	uint8_t exits; /* how many exits it has; each must be wired in the options, or its packets are dropped
 			  as "exit" */
 
-	/* End with a NULL name; the reasons are at most WEIR_REASONS_MAX. NULL: it never drops; it counts
-	 * nothing else. */
-	const struct weir_reason *reasons;
-	const struct weir_counter *counters;
+	const struct weir_reason
+		*reasons; /* ends with a NULL name; at most WEIR_REASONS_MAX; NULL: never drops */
+	const struct weir_counter *counters; /* ends with a NULL name; NULL: none */
 
 	size_t options_size;
 	size_t config_size;
@@ -141,8 +141,8 @@ struct weir_stage {
 	const void *options;                /* a struct of the type's options_size */
 };
 
-/* For the row macro of a stage:
- * #define my_stage(...) WEIR_STAGE(my_stage_type, struct my_stage, __VA_ARGS__) */
+/* For the row macro of a stage: #define my_stage(...) WEIR_STAGE(my_stage_type, struct my_stage, __VA_ARGS__)
+ */
 #define WEIR_STAGE(type_, options_, ...)                       \
 	{                                                      \
 		.type = &(type_), .options = &(const options_) \

@@ -28,8 +28,9 @@ struct weir_stats_snapshot {
 	uint64_t bytes;
 	uint64_t ipv4;
 	uint64_t ipv6;
-	uint64_t other;                     /* neither, or a layer where it cannot be told */
-	uint64_t size[WEIR_STATS_BINS];     /* bin b: packets of [2^b, 2^(b+1)) bytes; bin 0 also of none */
+	uint64_t other;                 /* neither, or a layer where it cannot be told */
+	uint64_t size[WEIR_STATS_BINS]; /* bin b: packets of [2^b, 2^(b+1)) bytes; bin 0 has the empty ones
+					   too */
 	uint64_t interval[WEIR_STATS_BINS]; /* the same for nanoseconds since the packet before; packets of
 					       one vector arrive together: bin 0 */
 	uint64_t first; /* arrival of the first packet and of the last, CLOCK_MONOTONIC ns; 0: none yet */

@@ -26,9 +26,11 @@ struct weir_tun {
 	bool tap;                /* Ethernet frames instead of IP packets */
 	bool packet_information; /* TUN: struct tun_pi in front of each packet, instead of nothing */
 	uint32_t mtu; /* bytes; 68 to 65,535 (TAP 65,521); IPv6 needs 1280; 0: as the kernel has it, 1500 */
-	const char *mac;         /* TAP: the device's own address; NULL: random */
-	const char *const *ipv4; /* "10.9.0.2/24", with the other side: "10.9.0.2/32,10.9.0.1" */
-	const char *const *ipv6; /* "fd00::2/64"; usable at once: no duplicate address detection */
+	const char *mac; /* TAP: the device's own address; NULL: random */
+	const char *const
+		*ipv4; /* addresses, "10.9.0.2/24", with ",peer" for the other side: "10.9.0.2/32,10.9.0.1" */
+	const char *const
+		*ipv6; /* addresses, "fd00::2/64"; usable at once (no duplicate address detection) */
 	const struct weir_route *route;
 	bool down;             /* do not bring it up */
 	bool no_ipv6;          /* no IPv6 on the device: no link-local address, no router solicitations */
