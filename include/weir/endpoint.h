@@ -168,7 +168,9 @@ struct weir_endpoint_type {
 
 	/*
 	 * Reads until there is nothing more or the reader is full. Returns 0, or a negative errno: -ENODATA,
-	 * nothing will ever come again and that is no fault; any other, it died. NULL: gives no packets.
+	 * nothing will ever come again and that is no fault; any other, it died. The packets of reader->index
+	 * are given in each case: an error that the system tells only once is returned with what was read
+	 * before it. NULL: gives no packets.
 	 */
 	int (*read)(void *state, struct weir_reader *reader);
 	/*
