@@ -13,6 +13,7 @@ struct builder {
 	struct weir__plan *plan;
 	struct weir__program *programs[WEIR_WORKERS_MAX];
 	struct weir__op *ops[WEIR_WORKERS_MAX][WEIR_CHAINS_MAX * WEIR_STAGES_MAX];
+	struct weir__row *readers[WEIR_CHAINS_MAX * WEIR_STAGES_MAX];
 };
 
 /* The workers in whose programs a row is an operation, by bit. A reader is none: it is an input. */
@@ -67,12 +68,28 @@ static int add_op(struct builder *builder, uint32_t index, uint32_t worker)
 	return 0;
 }
 
-static int add_ops(struct builder *builder)
+static int add_reader(struct builder *builder, uint32_t index)
 {
-	for (uint32_t i = 0; i < builder->plan->n_rows; i++)
-		for (uint64_t left = runners(&builder->plan->rows[i]); left; left &= left - 1)
+	struct weir__row *row = add_row(builder, index, builder->plan->rows[index].worker);
+
+	if (!row)
+		return -ENOMEM;
+	row->endpoint->reader = row->worker;
+	builder->readers[index] = row;
+	return 0;
+}
+
+static int add_rows(struct builder *builder)
+{
+	for (uint32_t i = 0; i < builder->plan->n_rows; i++) {
+		const struct weir__plan_row *row = &builder->plan->rows[i];
+
+		if (row->kind == WEIR__ROW_READ && add_reader(builder, i) < 0)
+			return -ENOMEM;
+		for (uint64_t left = runners(row); left; left &= left - 1)
 			if (add_op(builder, i, (uint32_t)__builtin_ctzll(left)) < 0)
 				return -ENOMEM;
+	}
 	return 0;
 }
 
@@ -112,18 +129,6 @@ static void add_input(struct builder *builder, struct weir__row *row, uint32_t w
 	input->sinks = reachable_sinks(input->first);
 }
 
-static int add_reader(struct builder *builder, uint32_t index)
-{
-	const uint32_t worker = builder->plan->rows[index].worker;
-	struct weir__row *row = add_row(builder, index, worker);
-
-	if (!row)
-		return -ENOMEM;
-	row->endpoint->reader = row->worker;
-	add_input(builder, row, worker, index + 1);
-	return 0;
-}
-
 /* One ring for each worker that hands over, so that each has one producer and one consumer. */
 static int add_ring_ends(struct builder *builder, uint32_t index)
 {
@@ -148,8 +153,8 @@ static int add_inputs(struct builder *builder)
 	for (uint32_t i = 0; i < builder->plan->n_rows; i++) {
 		const struct weir__plan_row *row = &builder->plan->rows[i];
 
-		if (row->kind == WEIR__ROW_READ && add_reader(builder, i) < 0)
-			return -ENOMEM;
+		if (row->kind == WEIR__ROW_READ)
+			add_input(builder, builder->readers[i], row->worker, i + 1);
 		if (row->kind == WEIR__ROW_RING && add_ring_ends(builder, i) < 0)
 			return -ENOMEM;
 	}
@@ -191,7 +196,7 @@ int weir__build(struct weir_pipeline *pipeline, struct weir__plan *plan)
 		return -ENOMEM;
 	builder->pipeline = pipeline;
 	builder->plan = plan;
-	if (make_programs(builder) == 0 && add_ops(builder) == 0) {
+	if (make_programs(builder) == 0 && add_rows(builder) == 0) {
 		wire_exits(builder);
 		rc = add_inputs(builder);
 	}
