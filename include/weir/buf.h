@@ -88,6 +88,21 @@ static inline uint8_t *weir_buf_pull(struct weir_buf *buf, uint32_t n)
 	return buf->data;
 }
 
+/*
+ * The n bytes that weir_buf_push() has just prepended, or with a negative n those that weir_buf_pull() has
+ * just taken off, belong to the packet, not to the framing of a device: keeps the offsets that are counted
+ * from data in place. With an offset that lay in the bytes taken off, csum_start ends up beyond the packet,
+ * where its user refuses it.
+ */
+static inline void weir_buf_shift(struct weir_buf *buf, int n)
+{
+	if (WEIR_LIKELY(!(buf->flags & WEIR_BUF_NEEDS_CSUM)))
+		return;
+	buf->csum_start = (uint16_t)(buf->csum_start + n);
+	if (buf->hdr_len) /* 0: not known */
+		buf->hdr_len = (uint16_t)(buf->hdr_len + n > 0 ? buf->hdr_len + n : 0);
+}
+
 /* Cuts the packet to its first len bytes; len at most buf->len. */
 static inline void weir_buf_trim(struct weir_buf *buf, uint32_t len)
 {
