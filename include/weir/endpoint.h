@@ -22,6 +22,7 @@ struct weir_endpoint_info {
 	enum weir_framing framing; /* with WEIR_LAYER_AF */
 	uint32_t max_packet; /* bytes of the largest packet that it may give, prefix included; 0: it gives
 				none */
+	bool takes_none;     /* this one takes no packets, though its type has write() */
 	uint16_t headroom;   /* bytes that write() prepends to a packet at the most */
 	uint16_t tailroom;   /* bytes that write() appends at the most */
 
