@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "namespace.h"
+#include "site.h"
+
+/* The namespace in which all threads live. */
+static int home = -1;
+
+static int open_own(void)
+{
+	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+void site_make(struct site *site)
+{
+	if (home < 0)
+		home = open_own();
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	namespace_set_flag("lo", IFF_UP, true);
+	site->fd = open_own();
+	snprintf(site->path, sizeof(site->path), "/proc/self/fd/%d", site->fd);
+	site_leave();
+}
+
+void site_close(struct site *site)
+{
+	close(site->fd);
+}
+
+void site_enter(const struct site *site)
+{
+	assert_int_equal(setns(site->fd, CLONE_NEWNET), 0);
+}
+
+void site_leave(void)
+{
+	assert_int_equal(setns(home, CLONE_NEWNET), 0);
+}
+
+int site_socket(const struct site *site, int family, int type, int protocol)
+{
+	int fd;
+
+	site_enter(site);
+	fd = socket(family, type | SOCK_CLOEXEC, protocol);
+	site_leave();
+	assert_true(fd >= 0);
+	return fd;
+}
