@@ -109,12 +109,9 @@ static void too_large(void **state)
 	const struct edge *edge = *state;
 	const size_t size = edge->mtu - headers(edge);
 	struct tunnel *tunnel = begin(edge);
-	int fd = site_socket(&tunnel->site[0], edge->family, SOCK_DGRAM, 0);
-	union address to;
-	const socklen_t to_size = address_fill(&to, edge->family, address_text(edge->family, 0, 1), 5000);
+	int fd = site_connect_udp(&tunnel->site[0], edge->family, address_text(edge->family, 0, 1));
 
 	forbid_fragments(fd, edge->family);
-	assert_int_equal(connect(fd, &to.any, to_size), 0);
 	assert_int_equal(send(fd, bytes, size + 1, 0), -1);
 	assert_int_equal(errno, EMSGSIZE);
 	assert_int_equal(send(fd, bytes, size, 0), size);

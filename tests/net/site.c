@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "address.h"
 #include "namespace.h"
 #include "site.h"
+
+#define PORT 5000
 
 /* The namespace in which all threads live. */
 static int home = -1;
@@ -47,5 +50,15 @@ int site_socket(const struct site *site, int family, int type, int protocol)
 	fd = socket(family, type | SOCK_CLOEXEC, protocol);
 	site_leave();
 	assert_true(fd >= 0);
+	return fd;
+}
+
+int site_connect_udp(const struct site *site, int family, const char *to)
+{
+	int fd = site_socket(site, family, SOCK_DGRAM, 0);
+	union address address;
+	const socklen_t size = address_fill(&address, family, to, PORT);
+
+	assert_int_equal(connect(fd, &address.any, size), 0);
 	return fd;
 }

@@ -22,4 +22,7 @@ void site_leave(void);
 /* A socket that belongs to the site, for any thread. */
 int site_socket(const struct site *site, int family, int type, int protocol);
 
+/* A UDP socket of the site that is connected to an address. */
+int site_connect_udp(const struct site *site, int family, const char *to);
+
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,6 +10,10 @@
 #include "wait.h"
 
 #define CHUNK 65536
+
+#ifndef TCP_RTO_MAX_MS
+#define TCP_RTO_MAX_MS 44
+#endif
 
 static int listen_at(const struct site *site, int family, const char *address, uint16_t port)
 {
@@ -39,6 +44,7 @@ static int connect_to(const struct site *site, int family, const char *address, 
 void stream_open(struct stream *stream, const struct site site[2], int family, unsigned pair, uint16_t port,
 		 uint64_t size)
 {
+	const int rto_max = 1000;
 	const char *right = address_text(family, pair, 1);
 	int listener = listen_at(&site[1], family, right, port);
 
@@ -49,8 +55,11 @@ void stream_open(struct stream *stream, const struct site site[2], int family, u
 	stream->fd[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	assert_true(stream->fd[1] >= 0);
 	close(listener);
-	for (unsigned side = 0; side < 2; side++)
+	for (unsigned side = 0; side < 2; side++) {
 		assert_int_equal(fcntl(stream->fd[side], F_SETFL, O_NONBLOCK), 0);
+		/* Kernels that do not know this yet only take longer to come back after a failure. */
+		setsockopt(stream->fd[side], IPPROTO_TCP, TCP_RTO_MAX_MS, &rto_max, sizeof(rto_max));
+	}
 }
 
 void stream_close(struct stream *stream)

@@ -9,18 +9,22 @@
 #define LEFT_MAC  "02:00:00:00:00:01"
 #define RIGHT_MAC "02:00:00:00:00:02"
 
-/* Rows of that type, in all chains. */
-static void leave_out(struct weir_config *config, const struct weir_stage_type *type)
+static void leave_out_of_chain(struct weir_chain *chain, const struct weir_stage_type *type)
 {
-	for (unsigned c = 0; c < WEIR_CHAINS_MAX && config->chains[c].name; c++) {
-		struct weir_stage *stages = config->chains[c].stages;
-		unsigned n = 0;
+	struct weir_stage *stages = chain->stages;
+	unsigned n = 0;
 
-		for (unsigned i = 0; i < WEIR_STAGES_MAX; i++)
-			if (stages[i].type != type)
-				stages[n++] = stages[i];
-		memset(&stages[n], 0, (WEIR_STAGES_MAX - n) * sizeof(stages[0]));
-	}
+	for (unsigned i = 0; i < WEIR_STAGES_MAX; i++)
+		if (stages[i].type != type)
+			stages[n++] = stages[i];
+	memset(&stages[n], 0, (WEIR_STAGES_MAX - n) * sizeof(stages[0]));
+}
+
+/* Rows of that type, from that chain on. */
+static void leave_out(struct weir_config *config, unsigned first, const struct weir_stage_type *type)
+{
+	for (unsigned c = first; c < WEIR_CHAINS_MAX && config->chains[c].name; c++)
+		leave_out_of_chain(&config->chains[c], type);
 }
 
 /* The most that a tunnel can be becomes what was asked for. */
@@ -32,16 +36,18 @@ static void reduce(struct weir_config *config, const struct tunnel_options *opti
 	}
 	if (!options->threaded) {
 		config->workers[1].name = NULL;
-		leave_out(config, &weir_ring_type);
+		leave_out(config, 0, &weir_ring_type);
 	}
+	if (options->second_fused)
+		leave_out(config, 2, &weir_ring_type);
 	if (options->tap) {
-		leave_out(config, &weir_af_decap_type);
-		leave_out(config, &weir_eth_wrap_type);
-		leave_out(config, &weir_eth_unwrap_type);
-		leave_out(config, &weir_af_encap_type);
+		leave_out(config, 0, &weir_af_decap_type);
+		leave_out(config, 0, &weir_eth_wrap_type);
+		leave_out(config, 0, &weir_eth_unwrap_type);
+		leave_out(config, 0, &weir_af_encap_type);
 	}
 	if (!options->gate)
-		leave_out(config, &gate_type);
+		leave_out(config, 0, &gate_type);
 	if (options->right0.type)
 		config->endpoints[1] = options->right0;
 }
@@ -56,9 +62,8 @@ static void reduce(struct weir_config *config, const struct tunnel_options *opti
 #define UNWRAP()         weir_eth_unwrap(), weir_af_encap()
 #define FILTER(own_) \
 	weir_mac_filter(.own = WEIR_LIST(own_), .all_multicast = true, .promiscuous = options->tap)
-#define READ_LEFT(device_)  weir_read(device_, .worker = "one")
-#define READ_RIGHT(device_) weir_read(device_, .worker = options->threaded ? "two" : "one")
-#define RING(worker_)       weir_ring(.worker = worker_, .capacity = options->ring_capacity)
+#define READ(device_) weir_read(device_, .worker = "one")
+#define RING(worker_) weir_ring(.worker = worker_, .capacity = options->ring_capacity)
 
 static void create(struct tunnel *tunnel, const struct tunnel_options *options)
 {
@@ -67,20 +72,25 @@ static void create(struct tunnel *tunnel, const struct tunnel_options *options)
 			       DEVICE("right1", 1, 1) },
 		.workers = { { "one", .unpinned = true }, { "two", .unpinned = true } },
 		.chains = { { "forth0",
-			      .stages = { READ_LEFT("left0"), WRAP(LEFT_MAC, RIGHT_MAC), FILTER(RIGHT_MAC),
+			      .stages = { READ("left0"), WRAP(LEFT_MAC, RIGHT_MAC), FILTER(RIGHT_MAC),
 					  weir_stats(),
 					  weir_ring(.worker = "two", .capacity = options->ring_capacity,
 						    .full = options->ring_full),
 					  gate(.open = options->gate), UNWRAP(), weir_write("right0") } },
 			    { "back0",
-			      .stages = { READ_RIGHT("right0"), WRAP(RIGHT_MAC, LEFT_MAC), RING("one"),
-					  weir_stats(), FILTER(LEFT_MAC), UNWRAP(), weir_write("left0") } },
+			      .stages = { weir_read("right0", .worker = options->threaded ? "two" : "one"),
+					  WRAP(RIGHT_MAC, LEFT_MAC), RING("one"), weir_stats(),
+					  FILTER(LEFT_MAC), UNWRAP(), weir_write("left0") } },
 			    { "forth1",
-			      .stages = { READ_LEFT("left1"), WRAP(LEFT_MAC, RIGHT_MAC), FILTER(RIGHT_MAC),
+			      .stages = { READ("left1"), WRAP(LEFT_MAC, RIGHT_MAC), FILTER(RIGHT_MAC),
 					  weir_stats(), RING("two"), UNWRAP(), weir_write("right1") } },
 			    { "back1",
-			      .stages = { READ_RIGHT("right1"), WRAP(RIGHT_MAC, LEFT_MAC), RING("one"),
-					  weir_stats(), FILTER(LEFT_MAC), UNWRAP(), weir_write("left1") } } },
+			      .stages = { weir_read("right1",
+						    .worker = options->threaded && !options->second_fused
+								      ? "two"
+								      : "one"),
+					  WRAP(RIGHT_MAC, LEFT_MAC), RING("one"), weir_stats(),
+					  FILTER(LEFT_MAC), UNWRAP(), weir_write("left1") } } },
 		.pool = options->pool,
 		.drain_ms = options->drain_ms ? options->drain_ms : WAIT_MS,
 		.log = events_log,
@@ -225,11 +235,22 @@ struct row tunnel_row(struct tunnel *tunnel, const char *path)
 	return row;
 }
 
+static bool has_reason(const struct weir_counters *counters, const char *path, const char *reason)
+{
+	const struct weir_stage_counters *row = weir_counters_stage(counters, path);
+
+	for (unsigned i = 0; row && i < row->n_drops; i++)
+		if (strcmp(row->drops[i].name, reason) == 0)
+			return true;
+	return false;
+}
+
 uint64_t tunnel_drops(struct tunnel *tunnel, const char *path, const char *reason)
 {
 	struct weir_counters *counters = counters_of(tunnel);
 	const uint64_t n = weir_counters_drop(counters, path, reason);
 
+	assert_true(has_reason(counters, path, reason));
 	weir_counters_free(counters);
 	return n;
 }

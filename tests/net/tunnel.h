@@ -21,6 +21,7 @@ struct tunnel_options {
 	bool tap;      /* TAP devices: no stages but mac_filter and stats */
 	bool ipv6;     /* without it, the kernel sends nothing by itself */
 	bool two_pairs;
+	bool second_fused;           /* the second pair needs the first worker only */
 	uint32_t mtu;                /* 0: 1500 */
 	struct weir_endpoint right0; /* instead of the device, if there is a type */
 	bool *gate;                  /* forth0 has a gate behind the ring */
