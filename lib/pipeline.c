@@ -35,7 +35,7 @@ void weir__log(struct weir_pipeline *pipeline, enum weir_log_level level, const 
 void weir__pipeline_ring(struct weir_pipeline *pipeline)
 {
 	for (unsigned i = 0; i < pipeline->n_workers; i++)
-		weir__doorbell_ring(&pipeline->workers[i].bell);
+		weir__doorbell_ring_slowly(&pipeline->workers[i].bell);
 }
 
 void weir__endpoint_gone(struct weir_pipeline *pipeline, struct weir__endpoint *endpoint, int error)

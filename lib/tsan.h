@@ -19,7 +19,7 @@
 #ifdef WEIR__TSAN
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);
-#define WEIR__NO_TSAN               __attribute__((no_sanitize("thread"), noinline))
+#define WEIR__NO_TSAN               __attribute__((no_sanitize("thread")))
 #define weir__tsan_acquire(address) __tsan_acquire(address)
 #define weir__tsan_release(address) __tsan_release(address)
 #else
