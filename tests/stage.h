@@ -110,6 +110,20 @@ static inline weir_verdict stage_verdict(const struct stage *stage, uint32_t i)
 	return stage->work.verdict[i];
 }
 
+/* A counter of the type by its name. */
+static inline uint64_t stage_counter(const struct stage *stage, const char *name)
+{
+	const struct weir_counter *c = stage->type->counters;
+	uint64_t n;
+
+	while (c && c->name && strcmp(c->name, name) != 0)
+		c++;
+	if (!c || !c->name)
+		abort();
+	memcpy(&n, (const uint8_t *)stage->state + c->offset, sizeof(n));
+	return n;
+}
+
 /* What a type promises of the verdict of packet i and of the packet's place in its room. */
 static inline bool stage_is_sound(struct stage *stage, uint32_t i)
 {

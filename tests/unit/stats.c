@@ -79,9 +79,9 @@ static void counts_packets_bytes_and_families(void **state)
 	assert_int_equal(now.other, 1);
 	assert_int_equal(now.first, SECOND);
 	assert_int_equal(now.last, SECOND + 9);
-	assert_int_equal(counter(&stage, "ipv4"), 3);
-	assert_int_equal(counter(&stage, "ipv6"), 31);
-	assert_int_equal(counter(&stage, "other"), 1);
+	assert_int_equal(stage_counter(&stage, "ipv4"), 3);
+	assert_int_equal(stage_counter(&stage, "ipv6"), 31);
+	assert_int_equal(stage_counter(&stage, "other"), 1);
 	stage_close(&stage);
 }
 
