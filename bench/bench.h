@@ -31,7 +31,8 @@ static inline uint64_t now_ns(void)
 }
 
 /* One line to stderr, and the end. */
-__attribute__((format(printf, 2, 3), noreturn)) static inline void give_up(int status, const char *format, ...)
+__attribute__((format(printf, 2, 3), noreturn)) static inline void give_up(int status, const char *format,
+									   ...)
 {
 	va_list args;
 

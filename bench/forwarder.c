@@ -29,8 +29,8 @@ static bool read_answer(int fd, void *answer, size_t size)
 }
 
 /* The child's part. Its first thread sleeps all the time between start and stop. */
-static void run(const struct mode *mode, const struct rig *rig, const struct placement *placement, int control,
-		int answers)
+static void run(const struct mode *mode, const struct rig *rig, const struct placement *placement,
+		int control, int answers)
 {
 	struct forwarder_report report = { 0 };
 	const char ready = 1;
@@ -117,5 +117,6 @@ void forwarder_stop(struct forwarder *forwarder, struct forwarder_report *report
 	told = read_answer(forwarder->answers, report, sizeof(*report));
 	end(forwarder);
 	if (!told)
-		give_up(BENCH_FAILED, "the forwarder of mode %s died or does not stop", forwarder->mode->name);
+		give_up(BENCH_FAILED, "the forwarder of mode %s died or does not stop",
+			forwarder->mode->name);
 }

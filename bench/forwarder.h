@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A forwarder between the two devices of the rig, in a process of its own, so that its processor time and its memory
- * are its own. The process ends with the bench, however that ends.
+ * A forwarder between the two devices of the rig, in a process of its own, so that its processor time and its
+ * memory are its own. The process ends with the bench, however that ends.
  */
 #ifndef WEIR_BENCH_FORWARDER_H
 #define WEIR_BENCH_FORWARDER_H

@@ -63,7 +63,8 @@ void report_add(struct report *report, const char *kase, const char *mode, const
 	series->values[series->n++] = value;
 }
 
-const struct series *report_series(const struct report *report, const char *kase, const char *mode, const char *metric)
+const struct series *report_series(const struct report *report, const char *kase, const char *mode,
+				   const char *metric)
 {
 	const struct result *result = find_result(report, kase, mode);
 
@@ -94,8 +95,8 @@ struct spread report_spread(const double *values, unsigned n)
 	return spread;
 }
 
-struct spread report_ratio(const struct report *report, const char *kase, const char *metric, const char *mode,
-			   const char *base)
+struct spread report_ratio(const struct report *report, const char *kase, const char *metric,
+			   const char *mode, const char *base)
 {
 	const struct series *a = report_series(report, kase, mode, metric);
 	const struct series *b = report_series(report, kase, base, metric);
@@ -176,8 +177,8 @@ void report_print_host(FILE *file)
 	struct host host;
 
 	read_host(&host);
-	fprintf(file, "%s %s, %ld x %s, load %.2f\n", host.system.sysname, host.system.release, host.cpus, host.cpu,
-		host.load[0]);
+	fprintf(file, "%s %s, %ld x %s, load %.2f\n", host.system.sysname, host.system.release, host.cpus,
+		host.cpu, host.load[0]);
 }
 
 static void write_string(FILE *file, const char *text)
@@ -219,8 +220,8 @@ static void write_host(FILE *file)
 	write_string(file, host.cpu);
 	fputs(",\"compiler\":", file);
 	write_string(file, __VERSION__);
-	fprintf(file, ",\"cpus\":%ld,\"memory_mib\":%lu,\"load\":[%.2f,%.2f,%.2f]}", host.cpus, host.memory_mib,
-		host.load[0], host.load[1], host.load[2]);
+	fprintf(file, ",\"cpus\":%ld,\"memory_mib\":%lu,\"load\":[%.2f,%.2f,%.2f]}", host.cpus,
+		host.memory_mib, host.load[0], host.load[1], host.load[2]);
 }
 
 static void write_result(FILE *file, const struct result *result)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a bench has measured: for each case and mode, one value a round of each metric; and the headline figures. It
- * is written as JSON of the same shape by every bench:
+ * What a bench has measured: for each case and mode, one value a round of each metric; and the headline
+ *figures. It is written as JSON of the same shape by every bench:
  *
- *	{"bench": …, "host": {…}, "rounds": N, "results": [{"case": …, "mode": …, "gbps": […], …}, …], "figures": {…}}
+ *	{"bench": …, "host": {…}, "rounds": N, "results": [{"case": …, "mode": …, "gbps": […], …}, …],
+ *"figures": {…}}
  */
 #ifndef WEIR_BENCH_REPORT_H
 #define WEIR_BENCH_REPORT_H
@@ -55,16 +56,17 @@ struct spread {
 void report_add(struct report *report, const char *kase, const char *mode, const char *metric, double value);
 
 /* NULL: nothing was added to it. */
-const struct series *report_series(const struct report *report, const char *kase, const char *mode, const char *metric);
+const struct series *report_series(const struct report *report, const char *kase, const char *mode,
+				   const char *metric);
 
 struct spread report_spread(const double *values, unsigned n);
 
 /*
- * The median over the rounds of mode's value by base's value of the same round: what disturbs a round disturbs both.
- * NaN: one of them is missing.
+ * The median over the rounds of mode's value by base's value of the same round: what disturbs a round
+ * disturbs both. NaN: one of them is missing.
  */
-struct spread report_ratio(const struct report *report, const char *kase, const char *metric, const char *mode,
-			   const char *base);
+struct spread report_ratio(const struct report *report, const char *kase, const char *metric,
+			   const char *mode, const char *base);
 
 /* Adds a headline number and the bar that it has to take. NaN is not added. */
 void report_figure(struct report *report, const char *key, double value, enum bar bar, double limit);

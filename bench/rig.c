@@ -45,16 +45,19 @@ static void become_root(void)
 
 	if (unshare(CLONE_NEWUSER) != 0)
 		give_up(BENCH_REFUSED,
-			"cannot make a user namespace: %s: run as root, or allow them (user.max_user_namespaces, "
+			"cannot make a user namespace: %s: run as root, or allow them "
+			"(user.max_user_namespaces, "
 			"kernel.apparmor_restrict_unprivileged_userns)",
 			strerror(errno));
 	write_file("/proc/self/setgroups", "deny");
 	snprintf(map, sizeof(map), "0 %u 1", uid);
 	if (!write_file("/proc/self/uid_map", map))
-		give_up(BENCH_REFUSED, "cannot map user %u into the user namespace: %s", uid, strerror(errno));
+		give_up(BENCH_REFUSED, "cannot map user %u into the user namespace: %s", uid,
+			strerror(errno));
 	snprintf(map, sizeof(map), "0 %u 1", gid);
 	if (!write_file("/proc/self/gid_map", map))
-		give_up(BENCH_REFUSED, "cannot map group %u into the user namespace: %s", gid, strerror(errno));
+		give_up(BENCH_REFUSED, "cannot map group %u into the user namespace: %s", gid,
+			strerror(errno));
 }
 
 static void make_netns(struct rig *rig, enum side side)
@@ -64,8 +67,10 @@ static void make_netns(struct rig *rig, enum side side)
 	rig->netns[side] = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	rig->counters[side] = open("/proc/thread-self/net/dev", O_RDONLY | O_CLOEXEC);
 	if (rig->netns[side] < 0 || rig->counters[side] < 0)
-		give_up(BENCH_REFUSED, "cannot read /proc/thread-self: %s: is /proc mounted?", strerror(errno));
-	/* Neither the kernel's own IPv6 packets nor what TCP remembers of an earlier connection shall disturb. */
+		give_up(BENCH_REFUSED, "cannot read /proc/thread-self: %s: is /proc mounted?",
+			strerror(errno));
+	/* Neither the kernel's own IPv6 packets nor what TCP remembers of an earlier connection shall
+	 * disturb. */
 	if (access("/proc/sys/net/ipv6", F_OK) == 0 &&
 	    (!write_file("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1") ||
 	     !write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1")))
@@ -80,21 +85,27 @@ static int attach(enum side side, bool nonblocking)
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | (nonblocking ? O_NONBLOCK : 0));
 
 	if (fd < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
-		give_up(BENCH_REFUSED, "cannot open /dev/net/tun: %s: load the module (modprobe tun) or give the "
-				       "container the device (--device /dev/net/tun)", strerror(errno));
+		give_up(BENCH_REFUSED,
+			"cannot open /dev/net/tun: %s: load the module (modprobe tun) or give the "
+			"container the device (--device /dev/net/tun)",
+			strerror(errno));
 	if (fd < 0)
-		give_up(BENCH_REFUSED, "cannot open /dev/net/tun: %s: run as root, or let this user open it "
-				       "(chmod 666 /dev/net/tun)", strerror(errno));
+		give_up(BENCH_REFUSED,
+			"cannot open /dev/net/tun: %s: run as root, or let this user open it "
+			"(chmod 666 /dev/net/tun)",
+			strerror(errno));
 	memcpy(request.ifr_name, device_names[side], strlen(device_names[side]));
 	if (ioctl(fd, TUNSETIFF, &request) != 0)
-		give_up(BENCH_REFUSED, "cannot make or attach the device '%s': %s", device_names[side], strerror(errno));
+		give_up(BENCH_REFUSED, "cannot make or attach the device '%s': %s", device_names[side],
+			strerror(errno));
 	return fd;
 }
 
 static void request_or_give_up(int fd, unsigned long code, struct ifreq *request, const char *what)
 {
 	if (ioctl(fd, code, request) != 0)
-		give_up(BENCH_FAILED, "cannot set the %s of '%s': %s", what, request->ifr_name, strerror(errno));
+		give_up(BENCH_FAILED, "cannot set the %s of '%s': %s", what, request->ifr_name,
+			strerror(errno));
 }
 
 static void set_address(int fd, struct ifreq *request, unsigned long code, uint32_t address, const char *what)
@@ -140,7 +151,8 @@ void rig_make(struct rig *rig)
 void rig_enter(const struct rig *rig, enum side side)
 {
 	if (setns(rig->netns[side], CLONE_NEWNET) != 0)
-		give_up(BENCH_FAILED, "cannot enter the namespace of '%s': %s", device_names[side], strerror(errno));
+		give_up(BENCH_FAILED, "cannot enter the namespace of '%s': %s", device_names[side],
+			strerror(errno));
 }
 
 int rig_attach(const struct rig *rig, enum side side, bool nonblocking)
@@ -157,11 +169,13 @@ void rig_read(const struct rig *rig, enum side side, struct rig_counters *counte
 	ssize_t n = pread(rig->counters[side], text, sizeof(text) - 1, 0);
 
 	if (n < 0)
-		give_up(BENCH_FAILED, "cannot read the counters of '%s': %s", device_names[side], strerror(errno));
+		give_up(BENCH_FAILED, "cannot read the counters of '%s': %s", device_names[side],
+			strerror(errno));
 	text[n] = '\0';
 	snprintf(format, sizeof(format), "%s:", device_names[side]);
 	row = strstr(text, format);
-	/* Eight columns of what the kernel received, which is what a forwarder wrote; then what it transmitted. */
+	/* Eight columns of what the kernel received, which is what a forwarder wrote; then what it
+	 * transmitted. */
 	if (!row || sscanf(row + strlen(format),
 			   "%*u %" SCNu64 " %*u %*u %*u %*u %*u %*u %*u %" SCNu64 " %*u %" SCNu64,
 			   &counters->from_forwarder, &counters->to_forwarder, &counters->dropped) != 3)

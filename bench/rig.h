@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two network namespaces with a TUN in each, and nothing else: what one side sends to the other's address passes the
- * forwarder that attaches to both devices, and the kernels of both sides do the traffic.
+ * Two network namespaces with a TUN in each, and nothing else: what one side sends to the other's address
+ * passes the forwarder that attaches to both devices, and the kernels of both sides do the traffic.
  *
- * The devices are made once and outlive a forwarder, so that all of them find the very same settings. Everything
- * vanishes with the process.
+ * The devices are made once and outlive a forwarder, so that all of them find the very same settings.
+ * Everything vanishes with the process.
  */
 #ifndef WEIR_BENCH_RIG_H
 #define WEIR_BENCH_RIG_H

@@ -71,8 +71,8 @@ static void format_spread(char *text, size_t size, const struct spread *spread, 
 		snprintf(text, size, "%.*f", digits, spread->median * metric->scale);
 }
 
-static void format_ratio(char *text, size_t size, const struct report *report, const struct traffic_case *kase,
-			 const struct mode *mode)
+static void format_ratio(char *text, size_t size, const struct report *report,
+			 const struct traffic_case *kase, const struct mode *mode)
 {
 	struct spread ratio = { NAN, NAN, NAN };
 	const struct metric plain = { .scale = 1, .digits = 2 };
@@ -82,8 +82,8 @@ static void format_ratio(char *text, size_t size, const struct report *report, c
 	format_spread(text, size, &ratio, &plain);
 }
 
-void table_print_progress(const struct report *report, const struct traffic_case *kase, const struct mode *mode,
-			  unsigned done, unsigned all)
+void table_print_progress(const struct report *report, const struct traffic_case *kase,
+			  const struct mode *mode, unsigned done, unsigned all)
 {
 	const struct metric *metric = find_metric(table_headline(kase));
 	const struct series *series = report_series(report, kase->name, mode->name, metric->name);
@@ -92,8 +92,8 @@ void table_print_progress(const struct report *report, const struct traffic_case
 
 	format_spread(text, sizeof(text), &spread, metric);
 	format_ratio(ratio, sizeof(ratio), report, kase, mode);
-	printf("%3u/%u  %-8s %-9s %8.*f %-7s so far %-24s", done, all, kase->name, mode->name, (int)metric->digits,
-	       series->values[series->n - 1] * metric->scale, metric->heading, text);
+	printf("%3u/%u  %-8s %-9s %8.*f %-7s so far %-24s", done, all, kase->name, mode->name,
+	       (int)metric->digits, series->values[series->n - 1] * metric->scale, metric->heading, text);
 	if (mode->base)
 		printf(" x %s %s", mode->base, ratio);
 	putchar('\n');
@@ -118,7 +118,8 @@ void table_print_row(const struct report *report, const struct traffic_case *kas
 	printf("%-8s %-9s %-20s", kase->name, mode->name, text);
 	for (unsigned i = 0; i < countof(metrics); i++) {
 		const struct series *series = report_series(report, kase->name, mode->name, metrics[i].name);
-		struct spread spread = series ? report_spread(series->values, series->n) : report_spread(NULL, 0);
+		struct spread spread =
+			series ? report_spread(series->values, series->n) : report_spread(NULL, 0);
 
 		if (metrics[i].width < 20) /* the spread of the less important would make the row too long */
 			spread.min = spread.max = spread.median;
@@ -144,7 +145,8 @@ void table_print_stages(const struct report *report, const struct traffic_case *
 				continue;
 			if (shown++ == 0)
 				printf("%-8s %-9s ns a packet:", kase->name, mode->name);
-			printf(" %s %.1f", series->name + prefix, report_spread(series->values, series->n).median);
+			printf(" %s %.1f", series->name + prefix,
+			       report_spread(series->values, series->n).median);
 			if (j + 1 == result->n)
 				putchar('\n');
 		}

@@ -14,13 +14,14 @@ void table_add(struct report *report, const struct traffic_case *kase, const str
 	       const struct visit *visit);
 
 /* A line for what has just been measured. */
-void table_print_progress(const struct report *report, const struct traffic_case *kase, const struct mode *mode,
-			  unsigned done, unsigned all);
+void table_print_progress(const struct report *report, const struct traffic_case *kase,
+			  const struct mode *mode, unsigned done, unsigned all);
 
 void table_print_head(void);
 void table_print_row(const struct report *report, const struct traffic_case *kase, const struct mode *mode);
 
 /* A line with what each stage cost, if the mode has stages. */
-void table_print_stages(const struct report *report, const struct traffic_case *kase, const struct mode *mode);
+void table_print_stages(const struct report *report, const struct traffic_case *kase,
+			const struct mode *mode);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What Weir moves between two TUN devices, next to what a bare loop moves between the same two. The modes take turns,
- * so that what disturbs the machine disturbs all of them; a ratio is the median of the quotients of each turn.
+ * What Weir moves between two TUN devices, next to what a bare loop moves between the same two. The modes
+ * take turns, so that what disturbs the machine disturbs all of them; a ratio is the median of the quotients
+ * of each turn.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -60,8 +61,10 @@ static void list(void)
 
 static void usage(FILE *file)
 {
-	fputs("usage: throughput [--case NAME,…] [--mode NAME,…] [--seconds S] [--rounds N] [--cpu A[,B]|none]\n"
-	      "                  [--json FILE] [--quick] [--list]\n", file);
+	fputs("usage: throughput [--case NAME,…] [--mode NAME,…] [--seconds S] [--rounds N] [--cpu "
+	      "A[,B]|none]\n"
+	      "                  [--json FILE] [--quick] [--list]\n",
+	      file);
 }
 
 static int find_case(const char *name)
@@ -84,7 +87,8 @@ static int find_mode(const char *name)
 static void choose(bool *on, unsigned n, int (*find)(const char *), char *names, const char *what)
 {
 	memset(on, 0, n * sizeof(*on));
-	for (char *save = NULL, *name = strtok_r(names, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
+	for (char *save = NULL, *name = strtok_r(names, ",", &save); name;
+	     name = strtok_r(NULL, ",", &save)) {
 		int i = find(name);
 
 		if (i < 0)
@@ -140,11 +144,11 @@ static void set_quick(struct options *options)
 static void parse(struct options *options, int argc, char **argv)
 {
 	static const struct option names[] = {
-		{ "case", required_argument, NULL, 'c' },   { "mode", required_argument, NULL, 'm' },
+		{ "case", required_argument, NULL, 'c' },    { "mode", required_argument, NULL, 'm' },
 		{ "seconds", required_argument, NULL, 's' }, { "rounds", required_argument, NULL, 'r' },
-		{ "cpu", required_argument, NULL, 'p' },    { "json", required_argument, NULL, 'j' },
-		{ "quick", no_argument, NULL, 'q' },	    { "list", no_argument, NULL, 'l' },
-		{ "help", no_argument, NULL, 'h' },	    { 0 },
+		{ "cpu", required_argument, NULL, 'p' },     { "json", required_argument, NULL, 'j' },
+		{ "quick", no_argument, NULL, 'q' },         { "list", no_argument, NULL, 'l' },
+		{ "help", no_argument, NULL, 'h' },          { 0 },
 	};
 	int option;
 

@@ -36,7 +36,8 @@ static int udp_socket(const struct rig *rig, enum side side)
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || bind(fd, (const struct sockaddr *)&own, sizeof(own)) != 0 ||
 	    connect(fd, (const struct sockaddr *)&peer, sizeof(peer)) != 0)
-		give_up(BENCH_FAILED, "cannot open a UDP socket on the %s: %s", rig_device(side), strerror(errno));
+		give_up(BENCH_FAILED, "cannot open a UDP socket on the %s: %s", rig_device(side),
+			strerror(errno));
 	/* The forced one passes net.core.rmem_max, where this user may. */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Traffic of the kernels of both sides: a client on the left, a server on the right, a thread each. What it has done
- * so far can be read at any time.
+ * Traffic of the kernels of both sides: a client on the left, a server on the right, a thread each. What it
+ * has done so far can be read at any time.
  */
 #ifndef WEIR_BENCH_TRAFFIC_H
 #define WEIR_BENCH_TRAFFIC_H
@@ -97,7 +97,8 @@ void traffic_set_timeout(int fd);
 /* One writer, so no read-modify-write is needed. */
 static inline void traffic_count(_Atomic uint64_t *counter, uint64_t n)
 {
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+			      memory_order_relaxed);
 }
 
 #endif

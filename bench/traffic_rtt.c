@@ -44,7 +44,8 @@ static void ask(struct traffic *traffic, uint64_t sequence)
 	traffic_count(&traffic->sent, 1);
 	if (!answered(fd, &request, bytes, size))
 		return;
-	if (atomic_load_explicit(&traffic->recording, memory_order_acquire) && traffic->n_rtt < TRAFFIC_RTT_MAX)
+	if (atomic_load_explicit(&traffic->recording, memory_order_acquire) &&
+	    traffic->n_rtt < TRAFFIC_RTT_MAX)
 		traffic->rtt[traffic->n_rtt++] = (uint32_t)(now_ns() - begin);
 	traffic_count(&traffic->received, 1);
 	traffic_count(&traffic->bytes, size);

@@ -23,7 +23,8 @@ static int listen_on(const struct rig *rig, struct sockaddr_in *address)
 	rig_enter(rig, RIGHT);
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) != 0 ||
-	    bind(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 || listen(fd, TRAFFIC_STREAMS_MAX) != 0)
+	    bind(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 ||
+	    listen(fd, TRAFFIC_STREAMS_MAX) != 0)
 		give_up(BENCH_FAILED, "cannot listen on the right: %s", strerror(errno));
 	return fd;
 }
@@ -72,7 +73,8 @@ static void serve(struct traffic *traffic, const int *fds, short events, _Atomic
 			n = events == POLLOUT ? send(fds[i], chunk, CHUNK, MSG_DONTWAIT | MSG_NOSIGNAL)
 					      : recv(fds[i], chunk, CHUNK, MSG_DONTWAIT);
 			if (n <= 0 && errno != EAGAIN)
-				give_up(BENCH_FAILED, "tcp: stream %u: %s", i, n ? strerror(errno) : "closed");
+				give_up(BENCH_FAILED, "tcp: stream %u: %s", i,
+					n ? strerror(errno) : "closed");
 			if (n > 0)
 				traffic_count(counter, (uint64_t)n);
 		}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A flood of UDP datagrams from left to right, as fast as the kernel takes them. What counts is what arrives. */
+/* A flood of UDP datagrams from left to right, as fast as the kernel takes them. What counts is what arrives.
+ */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -28,7 +29,8 @@ static void prepare(struct flood *flood, unsigned size, unsigned segments)
 {
 	flood->segments = segments;
 	for (unsigned i = 0; i < MESSAGES; i++) {
-		flood->iov[i] = (struct iovec){ flood->bytes + (size_t)i * segments * size, (size_t)segments * size };
+		flood->iov[i] =
+			(struct iovec){ flood->bytes + (size_t)i * segments * size, (size_t)segments * size };
 		flood->messages[i].msg_hdr.msg_iov = &flood->iov[i];
 		flood->messages[i].msg_hdr.msg_iovlen = 1;
 	}

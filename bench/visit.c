@@ -99,8 +99,8 @@ static void compute_round_trips(struct visit *visit, struct traffic *traffic)
 	visit->p999_us = percentile_us(traffic, 0.999);
 }
 
-void visit(struct visit *visit, const struct rig *rig, const struct mode *mode, const struct traffic_case *kase,
-	   const struct placement *placement, double seconds)
+void visit(struct visit *visit, const struct rig *rig, const struct mode *mode,
+	   const struct traffic_case *kase, const struct placement *placement, double seconds)
 {
 	static struct traffic traffic;
 	struct forwarder forwarder;

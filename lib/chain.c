@@ -77,7 +77,9 @@ static void check_write(struct weir__plan *plan, struct weir__plan_row *row)
 	const struct weir_write *options = row->options;
 
 	row->endpoint = resolve_endpoint(plan, options->endpoint);
-	if (row->endpoint != WEIR__NONE && !plan->endpoints[row->endpoint].type->write)
+	if (row->endpoint == WEIR__NONE)
+		return;
+	if (!plan->endpoints[row->endpoint].type->write || plan->endpoints[row->endpoint].info.takes_none)
 		weir_invalid(plan->err, "endpoint", "'%s' takes no packets", options->endpoint);
 }
 

@@ -83,7 +83,7 @@ static int read_vector(struct weir__worker *worker, struct weir__row *row)
 
 	reader->stash = worker->stash[0].index;
 	reader->stash_n = worker->stash[0].n;
-	reader->limit = reader->stash_n < WEIR_VECTOR_SIZE ? reader->stash_n : WEIR_VECTOR_SIZE;
+	reader->limit = reader->stash_n < worker->read_limit ? reader->stash_n : worker->read_limit;
 	reader->n = 0;
 	reader->bytes = 0;
 	reader->framing = (uint8_t)endpoint->info.framing;

@@ -107,6 +107,8 @@ static int init_worker(struct weir_pipeline *pipeline, struct weir__worker *work
 	snprintf(worker->name, sizeof(worker->name), "%s", given->name);
 	worker->cpu = given->cpu;
 	worker->unpinned = given->unpinned;
+	worker->read_limit = WEIR_VECTOR_SIZE;
+	worker->ready = UINT64_MAX;
 	worker->spin_us = given->spin_us;
 	worker->sleep_at_once = given->sleep_at_once;
 	worker->work.bufs = pipeline->pool.bufs;

@@ -46,6 +46,7 @@ struct weir__worker {
 	struct weir_writer writer;
 
 	/* Fixed at creation. */
+	uint32_t read_limit; /* packets of one read, at most WEIR_VECTOR_SIZE */
 	struct weir_pipeline *pipeline;
 	struct weir__pool *pool;
 	char name[16];

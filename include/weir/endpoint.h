@@ -22,6 +22,7 @@ struct weir_endpoint_info {
 	enum weir_framing framing; /* with WEIR_LAYER_AF */
 	uint32_t max_packet; /* bytes of the largest packet that it may give, prefix included; 0: it gives
 				none */
+	bool takes_none;     /* this one takes no packets, though its type has write() */
 	uint16_t headroom;   /* bytes that write() prepends to a packet at the most */
 	uint16_t tailroom;   /* bytes that write() appends at the most */
 
@@ -168,7 +169,9 @@ struct weir_endpoint_type {
 
 	/*
 	 * Reads until there is nothing more or the reader is full. Returns 0, or a negative errno: -ENODATA,
-	 * nothing will ever come again and that is no fault; any other, it died. NULL: gives no packets.
+	 * nothing will ever come again and that is no fault; any other, it died. The packets of reader->index
+	 * are given in each case: an error that the system tells only once is returned with what was read
+	 * before it. NULL: gives no packets.
 	 */
 	int (*read)(void *state, struct weir_reader *reader);
 	/*

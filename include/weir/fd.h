@@ -4,8 +4,13 @@
  * Android and macOS hand a tunnel over, and how an application joins a pipeline by a datagram or seqpacket
  * socket pair.
  *
+ * Only what keeps packets apart is taken: sockets other than SOCK_STREAM, and character devices. A packet of
+ * more than 65,535 bytes is dropped as "too_long". The endpoint dies when its peer is closed: a reader of
+ * SOCK_SEQPACKET sees that as -EPIPE, which is why no packet may be empty there; of SOCK_DGRAM only a writer
+ * can see it.
+ *
  * A descriptor of a Linux TUN or TAP device is asked for its flags (TUNGETIFF) when the pipeline opens it,
- * and refused when they contradict the framing; its offload mask is cleared.
+ * and refused when they contradict the framing; the offload mask of the device is cleared.
  */
 #ifndef WEIR_FD_H
 #define WEIR_FD_H
@@ -14,6 +19,10 @@
 
 WEIR_BEGIN_DECLS
 
+/*
+ * O_NONBLOCK belongs to the open file, not to the descriptor: with WEIR_FD_DUPLICATED and WEIR_FD_TAKEN the
+ * pipeline sets it, and it is then set for all duplicates, the caller's own among them.
+ */
 enum weir_fd_ownership {
 	WEIR_FD_BORROWED = 0, /* used as it is, and left open; it must stay open and non-blocking while the
 				 pipeline lives */
@@ -24,7 +33,7 @@ enum weir_fd_ownership {
 
 struct weir_fd {
 	WEIR_ENDPOINT_OPTIONS;
-	int fd; /* -1 and closed ones are refused */
+	int fd; /* -1 and closed ones are refused; with WEIR_FD_BORROWED blocking ones too */
 	enum weir_fd_ownership ownership;
 	enum weir_layer layer;     /* WEIR_LAYER_AF (also the default) or WEIR_LAYER_L2 */
 	enum weir_framing framing; /* with WEIR_LAYER_AF */

@@ -24,7 +24,8 @@ static struct weir_counters *run(struct weir_pipeline *pipeline)
 	assert_int_equal(weir_pipeline_stop(pipeline), 0);
 	counters = weir_counters_read(pipeline);
 	assert_non_null(counters);
-	assert_int_equal(counters->received + counters->injected, counters->sent + counters->dropped + counters->held);
+	assert_int_equal(counters->received + counters->injected,
+			 counters->sent + counters->dropped + counters->held);
 	assert_int_equal(counters->held, 0);
 	assert_int_equal(counters->buffers_free, counters->buffers);
 	return counters;

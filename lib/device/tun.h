@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the Linux TUN and TAP device share. */
+#ifndef WEIR__TUN_H
+#define WEIR__TUN_H
+
+#include <weir/tun.h>
+
+#include <linux/if_tun.h>
+
+#include "netlink.h"
+
+#define WEIR__TUN_MTU_MIN  68
+#define WEIR__TUN_MTU_MAX  65535
+#define WEIR__TAP_MTU_MAX  (65535 - 14)
+#define WEIR__TUN_MTU      1500 /* that the kernel gives a new device */
+#define WEIR__TUN_MTU_IPV6 1280
+#define WEIR__TUN_QUEUE    1000 /* packets; the kernel's own 500 overflow within one burst of TCP */
+
+/* An address or a route of the device. */
+struct weir__tun_entry {
+	bool is_route;
+	bool added; /* by us; else it was there */
+	struct weir__address address;
+	struct weir__route route;
+};
+
+/* What the device is to be. recover() makes it so again. */
+struct weir__tun_config {
+	struct weir__link link; /* of the flags, IFF_UP alone */
+	bool queue_default;     /* nobody asked for its queue_length */
+	bool no_ipv6;
+	struct weir__tun_entry *entries;
+	size_t n_entries;
+};
+
+struct weir__tun {
+	int fd;
+	bool vectored;      /* the reader's: read with a spill from now on */
+	uint32_t frame_max; /* bytes of the largest packet that the device gives; raised before the MTU, never
+			       lowered */
+
+	bool tap;
+	int flags; /* of TUNSETIFF */
+	char name[IFNAMSIZ];
+	struct weir__link
+		before; /* a persistent device as it was found; index 0: it is ours, and vanishes with fd */
+	bool ipv6_disabled; /* by us */
+	bool persist;
+	int64_t owner;
+	int64_t group;
+	int netns; /* -1: the caller's */
+	uint32_t index;
+	struct weir__netlink netlink; /* in the device's namespace */
+	struct weir__tun_config config;
+};
+
+/* Bytes of the largest packet of a device with that MTU: with tun_pi, or with Ethernet header and VLAN tag.
+ */
+static inline uint32_t weir__tun_frame(uint32_t mtu, bool tap, bool packet_information)
+{
+	return mtu + (tap ? 14 + 4 : packet_information ? 4 : 0);
+}
+
+/* tun_check.c: the options and their texts. Each reports what is wrong with weir_invalid() under the name of
+ * the field. */
+int weir__tun_check(const void *options, struct weir_endpoint_info *info, struct weir_error *err);
+int weir__tun_check_mtu(uint32_t mtu, bool tap, struct weir_error *err);
+int weir__tun_parse_mac(const char *text, uint8_t mac[6], struct weir_error *err);
+/* Family 4, 6, or 0: either. */
+int weir__tun_parse_address(const char *field, const char *text, uint8_t family,
+			    struct weir__address *address, struct weir_error *err);
+/* The field is "route[2]"; the problems are with "route[2].to" and "route[2].via". */
+int weir__tun_parse_route(const char *field, const struct weir_route *route, struct weir__route *result,
+			  struct weir_error *err);
+
+/* tun_ipv6.c: switches IPv6 of the device off, or on again. */
+int weir__tun_disable_ipv6(struct weir__tun *tun, bool disable, struct weir_error *err);
+
+/* tun_control.c: makes the device what the configuration says, all of it, whatever is there already. */
+int weir__tun_apply(struct weir__tun *tun, struct weir_error *err);
+/* Takes back what was done to a device that was there before. */
+void weir__tun_withdraw(struct weir__tun *tun);
+/* Adds to the configuration alone. */
+int weir__tun_keep(struct weir__tun_config *config, const struct weir__tun_entry *entry,
+		   struct weir_error *err);
+
+#endif
