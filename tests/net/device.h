@@ -50,10 +50,10 @@ static inline void device_close(struct device *device)
 #define device_row(...) ((struct weir_endpoint)weir_tun(__VA_ARGS__))
 
 /* Opens it; fails the test with the words of the error if that fails. */
-#define device_must_open(device, ...)                                                                                  \
-	do {                                                                                                           \
-		if (device_open(device, device_row(__VA_ARGS__)))                                                      \
-			fail_msg("%s", (device)->err.text);                                                            \
+#define device_must_open(device, ...)                             \
+	do {                                                      \
+		if (device_open(device, device_row(__VA_ARGS__))) \
+			fail_msg("%s", (device)->err.text);       \
 	} while (0)
 
 /* Waits until the descriptor has one of the events; fails the test if it never does. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the kernel says of a device, asked in other ways than the engine does it; and what others do to a device. */
+/* What the kernel says of a device, asked in other ways than the engine does it; and what others do to a
+ * device. */
 #ifndef WEIR_TEST_KERNEL_H
 #define WEIR_TEST_KERNEL_H
 
@@ -143,8 +144,8 @@ static inline int kernel_take_address(const struct nlmsghdr *message, void *data
 	mnl_attr_parse(message, sizeof(*address), kernel_take_attribute, table);
 	kernel_ip(address->ifa_family, table[IFA_ADDRESS], peer);
 	kernel_ip(address->ifa_family, table[table[IFA_LOCAL] ? IFA_LOCAL : IFA_ADDRESS], local);
-	snprintf(text, sizeof(text), "%s/%u%s%s", local, address->ifa_prefixlen, strcmp(local, peer) ? "," : "",
-		 strcmp(local, peer) ? peer : "");
+	snprintf(text, sizeof(text), "%s/%u%s%s", local, address->ifa_prefixlen,
+		 strcmp(local, peer) ? "," : "", strcmp(local, peer) ? peer : "");
 	if (address->ifa_index == search->index && (!search->text || strcmp(text, search->text) == 0)) {
 		search->n++;
 		search->tentative += (address->ifa_flags & IFA_F_TENTATIVE) != 0;

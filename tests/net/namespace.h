@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A network namespace for the process and all it makes, so that a test touches no network of the machine and leaves
- * nothing behind, even when it is killed. With root or without: then in a user namespace too.
+ * A network namespace for the process and all it makes, so that a test touches no network of the machine and
+ * leaves nothing behind, even when it is killed. With root or without: then in a user namespace too.
  */
 #ifndef WEIR_TEST_NAMESPACE_H
 #define WEIR_TEST_NAMESPACE_H

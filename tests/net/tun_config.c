@@ -5,10 +5,10 @@
 #include "device.h"
 #include "kernel.h"
 
-#define must(call, err)                                                                                                \
-	do {                                                                                                           \
-		if (call)                                                                                              \
-			fail_msg("%s", (err).text);                                                                    \
+#define must(call, err)                             \
+	do {                                        \
+		if (call)                           \
+			fail_msg("%s", (err).text); \
 	} while (0)
 
 static void makes_a_tun_with_everything(void **state)
@@ -122,8 +122,8 @@ static void comes_up_with_what_it_had(void **state)
 	struct device device;
 
 	(void)state;
-	device_must_open(&device, "weir0", .ipv4 = WEIR_LIST("10.9.0.2/24"), .ipv6 = WEIR_LIST("fd00:9::2/64"),
-			 .route = routes);
+	device_must_open(&device, "weir0", .ipv4 = WEIR_LIST("10.9.0.2/24"),
+			 .ipv6 = WEIR_LIST("fd00:9::2/64"), .route = routes);
 	must(weir_tun_set_up(device.state, false, &device.err), device.err);
 	assert_false(kernel_is_up("weir0"));
 	assert_int_equal(kernel_addresses("weir0", "fd00:9::2/64").n, 0);
@@ -160,7 +160,8 @@ static void adds_and_removes_addresses(void **state)
 		assert_int_equal(kernel_addresses("weir0", addresses[i]).n, 0);
 	}
 	assert_int_equal(weir_tun_remove_address(device.state, "10.9.0.2/24", &device.err), -EADDRNOTAVAIL);
-	assert_non_null(strstr(device.err.text, "weir0: address 10.9.0.2/24: Cannot assign requested address"));
+	assert_non_null(
+		strstr(device.err.text, "weir0: address 10.9.0.2/24: Cannot assign requested address"));
 	assert_int_equal(weir_tun_add_address(device.state, "10.9.0.256/24", &device.err), -EINVAL);
 	assert_non_null(strstr(device.err.text, "weir0: address: '10.9.0.256/24' is not"));
 	assert_int_equal(weir_tun_add_address(device.state, "10.9.0.2/24", NULL), 0);
@@ -169,7 +170,8 @@ static void adds_and_removes_addresses(void **state)
 
 static void adds_and_removes_routes(void **state)
 {
-	const struct weir_route plain = { .to = "10.20.0.0/16" }, ipv6 = { .to = "fd00:20::/32", .metric = 9 };
+	const struct weir_route plain = { .to = "10.20.0.0/16" },
+				ipv6 = { .to = "fd00:20::/32", .metric = 9 };
 	const struct weir_route gateway = { .to = "default", .via = "10.9.0.1", .metric = 6, .table = 300 };
 	struct device device;
 
@@ -200,7 +202,8 @@ static void says_what_the_kernel_says(void **state)
 
 	(void)state;
 	assert_int_equal(device_open(&device, device_row("weir0", .route = routes)), -ENETUNREACH);
-	assert_non_null(strstr(device.err.text, "weir0: route 0.0.0.0/0 via 192.0.2.1: Network is unreachable"));
+	assert_non_null(
+		strstr(device.err.text, "weir0: route 0.0.0.0/0 via 192.0.2.1: Network is unreachable"));
 	assert_non_null(strstr(device.err.text, "(Nexthop has invalid gateway)"));
 	assert_false(kernel_exists("weir0"));
 }
@@ -263,12 +266,14 @@ static void has_no_ipv6(void **state)
 
 	(void)state;
 	for (int tap = 0; tap < 2; tap++) {
-		device_must_open(&device, "weir0", .tap = tap, .no_ipv6 = true, .ipv4 = WEIR_LIST("10.9.0.2/24"));
+		device_must_open(&device, "weir0", .tap = tap, .no_ipv6 = true,
+				 .ipv4 = WEIR_LIST("10.9.0.2/24"));
 		assert_int_equal(kernel_addresses("weir0", NULL).n, 1);
 		assert_int_equal(weir_tun_add_address(device.state, "fd00:9::2/64", &device.err), -EINVAL);
 		assert_string_equal(device.err.text, "weir0: address: is IPv6, and no_ipv6 is set");
 		assert_int_equal(weir_tun_add_route(device.state, &route, &device.err), -EINVAL);
-		/* Below 1280 bytes the kernel forgets it all, and above it begins with the settings of all devices. */
+		/* Below 1280 bytes the kernel forgets it all, and above it begins with the settings of all
+		 * devices. */
 		must(weir_tun_set_mtu(device.state, 1000, &device.err), device.err);
 		must(weir_tun_set_mtu(device.state, 1500, &device.err), device.err);
 		assert_int_equal(kernel_addresses("weir0", NULL).n, 1);
@@ -310,7 +315,8 @@ static void refuses_a_device_that_exists(void **state)
 	(void)state;
 	device_must_open(&first, "weir0", .persist = true);
 	assert_int_equal(device_open(&second, device_row("weir0", )), -EBUSY);
-	assert_non_null(strstr(second.err.text, "TUN device weir0: Device or resource busy: it exists already"));
+	assert_non_null(
+		strstr(second.err.text, "TUN device weir0: Device or resource busy: it exists already"));
 	device_close(&first);
 	assert_int_equal(device_open(&second, device_row("weir0", .exclusive = true)), -EBUSY);
 	assert_int_equal(device_open(&second, device_row("weir0", .tap = true)), -EINVAL);
@@ -329,8 +335,9 @@ static void keeps_a_persistent_device(void **state)
 	(void)state;
 	/* Twice: the second time, everything is there already. */
 	for (int i = 0; i < 2; i++) {
-		device_must_open(&device, "weir0", .persist = true, .mtu = 1300, .ipv4 = WEIR_LIST("10.9.0.2/24"),
-				 .ipv6 = WEIR_LIST("fd00:9::2/64"), .route = routes);
+		device_must_open(&device, "weir0", .persist = true, .mtu = 1300,
+				 .ipv4 = WEIR_LIST("10.9.0.2/24"), .ipv6 = WEIR_LIST("fd00:9::2/64"),
+				 .route = routes);
 		device_close(&device);
 		assert_true(kernel_tun("weir0").persist);
 		assert_int_equal(kernel_mtu("weir0"), 1300);
@@ -344,7 +351,9 @@ static void keeps_a_persistent_device(void **state)
 static void returns_a_device_as_it_was(void **state)
 {
 	const struct weir_route good[] = { { .to = "10.20.0.0/16" }, { NULL } };
-	const struct weir_route bad[] = { { .to = "10.20.0.0/16" }, { "default", .via = "192.0.2.1" }, { NULL } };
+	const struct weir_route bad[] = { { .to = "10.20.0.0/16" },
+					  { "default", .via = "192.0.2.1" },
+					  { NULL } };
 	struct device device;
 
 	(void)state;
