@@ -22,7 +22,7 @@ static void makes_a_tun_with_everything(void **state)
 		{ .to = "fd00:20::/32" },
 		{ .to = "fd00:21::/32", .via = "fd00:9::1", .metric = 78, .table = 1001 },
 		{ .to = "::/0", .metric = 5 },
-		{ NULL },
+		{ .to = NULL },
 	};
 	struct device device;
 
@@ -101,7 +101,7 @@ static void fills_a_pattern(void **state)
 
 static void leaves_it_down(void **state)
 {
-	const struct weir_route routes[] = { { .to = "10.20.0.0/16" }, { NULL } };
+	const struct weir_route routes[] = { { .to = "10.20.0.0/16" }, { .to = NULL } };
 	struct device device;
 
 	(void)state;
@@ -118,7 +118,7 @@ static void leaves_it_down(void **state)
 
 static void comes_up_with_what_it_had(void **state)
 {
-	const struct weir_route routes[] = { { .to = "10.20.0.0/16" }, { .to = "::/0" }, { NULL } };
+	const struct weir_route routes[] = { { .to = "10.20.0.0/16" }, { .to = "::/0" }, { .to = NULL } };
 	struct device device;
 
 	(void)state;
@@ -197,7 +197,7 @@ static void adds_and_removes_routes(void **state)
 
 static void says_what_the_kernel_says(void **state)
 {
-	const struct weir_route routes[] = { { .to = "default", .via = "192.0.2.1" }, { NULL } };
+	const struct weir_route routes[] = { { .to = "default", .via = "192.0.2.1" }, { .to = NULL } };
 	struct device device;
 
 	(void)state;
@@ -210,7 +210,7 @@ static void says_what_the_kernel_says(void **state)
 
 static void leaves_routes_of_others(void **state)
 {
-	const struct weir_route routes[] = { { .to = "10.20.0.0/16" }, { NULL } };
+	const struct weir_route routes[] = { { .to = "10.20.0.0/16" }, { .to = NULL } };
 	struct device first, second;
 
 	(void)state;
@@ -329,7 +329,7 @@ static void refuses_a_device_that_exists(void **state)
 
 static void keeps_a_persistent_device(void **state)
 {
-	const struct weir_route routes[] = { { .to = "10.20.0.0/16" }, { NULL } };
+	const struct weir_route routes[] = { { .to = "10.20.0.0/16" }, { .to = NULL } };
 	struct device device;
 
 	(void)state;
@@ -350,10 +350,10 @@ static void keeps_a_persistent_device(void **state)
 /* What a user of a persistent device did to it goes when he goes, or when he fails. */
 static void returns_a_device_as_it_was(void **state)
 {
-	const struct weir_route good[] = { { .to = "10.20.0.0/16" }, { NULL } };
+	const struct weir_route good[] = { { .to = "10.20.0.0/16" }, { .to = NULL } };
 	const struct weir_route bad[] = { { .to = "10.20.0.0/16" },
-					  { "default", .via = "192.0.2.1" },
-					  { NULL } };
+					  { .to = "default", .via = "192.0.2.1" },
+					  { .to = NULL } };
 	struct device device;
 
 	(void)state;

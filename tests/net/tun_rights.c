@@ -99,7 +99,7 @@ static void assert_complete(struct seen seen, unsigned addresses)
 
 static void lives_in_another_namespace(void **state)
 {
-	const struct weir_route routes[] = { { .to = "10.20.0.0/16" }, { NULL } };
+	const struct weir_route routes[] = { { .to = "10.20.0.0/16" }, { .to = NULL } };
 	char before[64] = "", after[64] = "";
 	struct other other;
 	struct device device;

@@ -431,7 +431,9 @@ static void assert_dead(const struct device *device)
 
 static void comes_back_with_everything(void **state)
 {
-	const struct weir_route routes[] = { { .to = "10.20.0.0/16" }, { .to = "10.21.0.0/16" }, { NULL } };
+	const struct weir_route routes[] = { { .to = "10.20.0.0/16" },
+					     { .to = "10.21.0.0/16" },
+					     { .to = NULL } };
 	const struct weir_route late = { .to = "10.22.0.0/16", .via = "10.9.0.1" };
 	struct device device;
 	uint8_t mac[6], again[6];
