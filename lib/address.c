@@ -12,8 +12,8 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Reads "xx", "xx:xx" … up to six bytes, one separator throughout; returns what follows them, NULL: not even
- * one byte. */
+/* Reads "xx", "xx:xx" … up to six bytes, one separator throughout; returns what follows them, NULL: no bytes.
+ */
 static const char *mac_bytes(const char *text, uint8_t mac[6], unsigned *n)
 {
 	const char separator = text[0] && text[1] && text[2] == '-' ? '-' : ':';

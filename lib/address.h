@@ -13,7 +13,8 @@ struct weir__ip {
 /* "02:00:00:00:00:01", also with '-'. */
 bool weir__mac_parse(const char *text, uint8_t mac[6]);
 
-/* An address (48 bits), whole bytes "00:1b:21" (24 bits), or "70:b3:d5:12:30:00/36"; the bits behind the prefix must be 0. */
+/* An address (48 bits), whole bytes "00:1b:21" (24 bits), or "70:b3:d5:12:30:00/36"; the bits behind the
+ * prefix must be 0. */
 bool weir__mac_prefix_parse(const char *text, uint8_t mac[6], unsigned *bits);
 
 /* "10.0.0.1" or "fd00::1". */

@@ -6,6 +6,8 @@
 
 #include "error.h"
 
+static void append(struct weir_error *err, const char *format, va_list args) WEIR_PRINTF(2, 0);
+
 /* Appends to the text as far as it fits; says at its end when something did not. */
 static void append(struct weir_error *err, const char *format, va_list args)
 {

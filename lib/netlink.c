@@ -21,8 +21,8 @@ union request {
 };
 
 struct answer {
-	int error;		 /* 0 or a negative errno */
-	char why[128];		 /* the kernel's words on it, maybe none */
+	int error;               /* 0 or a negative errno */
+	char why[128];           /* the kernel's words on it, maybe none */
 	struct weir__link *link; /* where a link goes that is read */
 };
 

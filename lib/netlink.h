@@ -32,7 +32,7 @@ struct weir__link {
 struct weir__address {
 	struct weir__ip local;
 	struct weir__ip peer; /* family 0: none */
-	unsigned bits;	      /* of the prefix; with a peer, of the peer's */
+	unsigned bits;        /* of the prefix; with a peer, of the peer's */
 };
 
 struct weir__route {
@@ -40,7 +40,7 @@ struct weir__route {
 	unsigned bits;
 	struct weir__ip via; /* family 0: none */
 	uint32_t metric;     /* 0: the kernel's default */
-	uint32_t table;	     /* 0: main */
+	uint32_t table;      /* 0: main */
 };
 
 int weir__netlink_open(struct weir__netlink *netlink, struct weir_error *err);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "reader.h"
+#include "row.h"
 
 /* Bytes of a packet that fit in a small buffer. All small buffers are alike. */
 static uint32_t small_size(const struct weir_reader *reader)
@@ -33,7 +34,7 @@ void weir_reader_commit_spilled(struct weir_reader *reader, uint32_t len)
 	struct weir_buf *jumbo;
 
 	if (spill->scratch) {
-		weir_count(&spill->too_long, 1);
+		weir_reader_drop(reader, WEIR__REASON_TOO_LONG);
 		return;
 	}
 	index = spill->jumbo[--*spill->jumbo_n];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rows of a chain that are not stages: the engine tells them by the address of their type and never calls them. */
+/* The rows of a chain that are not stages: the engine tells them by the address of their type and never calls
+ * them. */
 #include <weir/config.h>
 
 const struct weir_stage_type weir_read_type = {

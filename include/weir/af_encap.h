@@ -2,7 +2,8 @@
 /*
  * af_encap: from an IP packet to the framing of the layer-3 device that the chain ends in.
  *
- * Checks that the packet is one (devices say "written" to anything) and prepends what the device's framing asks for.
+ * Checks that the packet is one (devices say "written" to anything) and prepends what the device's framing
+ * asks for.
  */
 #ifndef WEIR_AF_ENCAP_H
 #define WEIR_AF_ENCAP_H
@@ -13,8 +14,8 @@ WEIR_BEGIN_DECLS
 
 struct weir_af_encap {
 	WEIR_STAGE_OPTIONS
-	unsigned af_inet6; /* what AF_INET6 is on the other side of a utun framing: 30 Darwin, 28 FreeBSD, 24 OpenBSD and
-			      NetBSD; 0: this system's own where it has such a device, else 30 */
+	unsigned af_inet6; /* what AF_INET6 is on the other side of a utun framing: 30 Darwin, 28 FreeBSD, 24
+			      OpenBSD and NetBSD; 0: this system's own where it has such a device, else 30 */
 };
 
 WEIR_API extern const struct weir_stage_type weir_af_encap_type;

@@ -16,7 +16,8 @@ WEIR_BEGIN_DECLS
 /* What the first byte of a packet belongs to. Chains are type-checked by it before anything is created. */
 enum weir_layer {
 	WEIR_LAYER_ANY = 0, /* a stage that does not care, and leaves the layer as it is */
-	WEIR_LAYER_AF,      /* as a layer-3 device gives it: the prefix of its framing (maybe none), then IP, unchecked */
+	WEIR_LAYER_AF,      /* as a layer-3 device gives it: the prefix of its framing (maybe none), then IP,
+			       unchecked */
 	WEIR_LAYER_L3,      /* an IPv4 or IPv6 packet whose version and lengths have been checked */
 	WEIR_LAYER_L2,      /* an Ethernet frame without its checksum */
 };
@@ -28,7 +29,8 @@ enum weir_framing {
 	WEIR_FRAMING_UTUN,    /* 4-byte address family in network order (utun of Darwin, tun of the BSDs) */
 };
 
-/* Metadata of one packet. Exactly one cache line of 64 bytes, so that a packet costs two lines: this and its header. */
+/* Metadata of one packet. Exactly one cache line of 64 bytes, so that a packet costs two lines: this and its
+ * header. */
 struct weir_buf {
 	uint8_t *data;       /* first byte of the packet */
 	uint32_t len;        /* bytes of the packet */
@@ -40,12 +42,14 @@ struct weir_buf {
 	uint8_t owner;       /* who holds it; kept only in builds with checks */
 	uint8_t gso_type;    /* virtio_net_hdr gso_type; 0: not a super-packet */
 	uint16_t gso_size;   /* payload bytes of one segment */
-	uint16_t csum_start; /* where the checksum to complete begins, from data; meaningful with WEIR_BUF_NEEDS_CSUM */
+	uint16_t csum_start; /* where the checksum to complete begins, from data; meaningful with
+				WEIR_BUF_NEEDS_CSUM */
 	uint16_t csum_offset;
 	uint16_t hdr_len;
-	uint16_t vlan;       /* 802.1Q tag control information kept by eth_unwrap; meaningful with WEIR_BUF_VLAN */
-	uint16_t flags;      /* WEIR_BUF_… */
-	uint64_t mark[2];    /* for the stages of an application; the engine clears mark[0] and never reads them */
+	uint16_t vlan;  /* 802.1Q tag control information kept by eth_unwrap; meaningful with WEIR_BUF_VLAN */
+	uint16_t flags; /* WEIR_BUF_… */
+	uint64_t mark[2]; /* for the stages of an application; the engine clears mark[0] and never reads them
+			   */
 };
 
 #define WEIR_BUF_NEEDS_CSUM 0x0001 /* the transport checksum is only the folded pseudo-header sum */
@@ -55,7 +59,8 @@ struct weir_buf {
 _Static_assert(sizeof(struct weir_buf) == 64, "metadata is one cache line");
 #endif
 
-/* Bytes that can be prepended. A checked chain has enough for all its stages: see struct weir_stage_type.headroom. */
+/* Bytes that can be prepended. A checked chain has enough for all its stages: see struct
+ * weir_stage_type.headroom. */
 static inline size_t weir_buf_headroom(const struct weir_buf *buf)
 {
 	return (size_t)(buf->data - buf->room);
@@ -81,6 +86,21 @@ static inline uint8_t *weir_buf_pull(struct weir_buf *buf, uint32_t n)
 	buf->data += n;
 	buf->len -= n;
 	return buf->data;
+}
+
+/*
+ * The n bytes that weir_buf_push() has just prepended, or with a negative n those that weir_buf_pull() has
+ * just taken off, belong to the packet, not to the framing of a device: keeps the offsets that are counted
+ * from data in place. With an offset that lay in the bytes taken off, csum_start ends up beyond the packet,
+ * where its user refuses it.
+ */
+static inline void weir_buf_shift(struct weir_buf *buf, int n)
+{
+	if (WEIR_LIKELY(!(buf->flags & WEIR_BUF_NEEDS_CSUM)))
+		return;
+	buf->csum_start = (uint16_t)(buf->csum_start + n);
+	if (buf->hdr_len) /* 0: not known */
+		buf->hdr_len = (uint16_t)(buf->hdr_len + n > 0 ? buf->hdr_len + n : 0);
 }
 
 /* Cuts the packet to its first len bytes; len at most buf->len. */

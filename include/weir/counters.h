@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The counters of a pipeline, read while it runs without stopping anyone. Each number is exact; numbers of different
- * workers are read at slightly different moments. At rest they obey, exactly:
+ * The counters of a pipeline, read while it runs without stopping anyone. Each number is exact; numbers of
+ *different workers are read at slightly different moments. At rest they obey, exactly:
  *
  *	received + injected == sent + dropped + held
  */
@@ -22,15 +22,16 @@ struct weir_named_count {
 
 /* One row of a chain: a reader, a stage, a ring or a writer. */
 struct weir_stage_counters {
-	const char *path;   /* "outbound/filter" */
-	const char *type;   /* "mac_filter" */
-	const char *worker; /* that runs it; of a ring, the producer */
-	uint64_t packets;   /* that came to it; of a reader, that it gave */
-	uint64_t bytes;     /* of these packets when they left it */
-	uint64_t calls;     /* vectors */
+	const char *path;    /* "outbound/filter" */
+	const char *type;    /* "mac_filter" */
+	const char *worker;  /* that runs it; of a ring, the producer */
+	uint64_t packets;    /* that came to it; of a reader, that it gave; of a writer, that it sent */
+	uint64_t bytes;      /* of these packets when they left it */
+	uint64_t calls;      /* vectors */
+	uint64_t stalls;     /* of a ring or a writer: vectors that it could not take at once */
 	uint64_t ns_packets; /* packets of the vectors whose time was taken */
 	uint64_t ns;         /* and that time in all; ns / ns_packets is the cost of a packet */
-	uint64_t fill[WEIR_VECTOR_SIZE + 1]; /* vectors of n packets */
+	uint64_t fill[WEIR_VECTOR_SIZE + 1];  /* vectors of n packets */
 	const struct weir_named_count *drops; /* every reason that it has */
 	unsigned n_drops;
 	const struct weir_named_count *counts; /* what else its type counts */
@@ -50,10 +51,10 @@ struct weir_counters {
 	uint64_t injected; /* packets that stages made */
 	uint64_t sent;     /* packets that endpoints took */
 	uint64_t dropped;  /* the sum of all drops */
-	uint64_t held;     /* packets inside: in rings and in front of blocked writers */
+	uint64_t held;     /* buffers that are not free: packets in rings and in front of blocked writers */
 	uint32_t buffers;  /* of the pool, small and jumbo */
 	uint32_t buffers_free; /* of them in the pool or in a worker's stash */
-	uint64_t starved;  /* times that a reader found no buffer */
+	uint64_t starved;      /* times that a reader found no buffer */
 
 	struct weir_stage_counters *stages;
 	unsigned n_stages;
@@ -66,10 +67,12 @@ WEIR_API struct weir_counters *weir_counters_read(struct weir_pipeline *pipeline
 WEIR_API void weir_counters_free(struct weir_counters *counters);
 
 /* The counters of one row; NULL: no such path. Valid as long as counters. */
-WEIR_API const struct weir_stage_counters *weir_counters_stage(const struct weir_counters *counters, const char *path);
+WEIR_API const struct weir_stage_counters *weir_counters_stage(const struct weir_counters *counters,
+							       const char *path);
 
 /* The drops of one row for one reason; 0 if it has no such reason. */
-WEIR_API uint64_t weir_counters_drop(const struct weir_counters *counters, const char *path, const char *reason);
+WEIR_API uint64_t weir_counters_drop(const struct weir_counters *counters, const char *path,
+				     const char *reason);
 
 /* Prints them as a table for people. */
 WEIR_API void weir_counters_print(const struct weir_counters *counters, FILE *file);

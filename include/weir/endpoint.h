@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An endpoint is where packets enter and leave a pipeline: a device or a session. Its reader end and its writer end
- * each belong to one worker, not always the same one: read() and write() may run at the same time, each never
- * concurrently with itself. Both must return at once; the engine waits for the descriptors that open() tells.
+ * An endpoint is where packets enter and leave a pipeline: a device or a session. Its reader end and its
+ * writer end each belong to one worker, not always the same one: read() and write() may run at the same time,
+ * each never concurrently with itself. Both must return at once; the engine waits for the descriptors that
+ * open() tells.
  */
 #ifndef WEIR_ENDPOINT_H
 #define WEIR_ENDPOINT_H
@@ -16,21 +17,26 @@ WEIR_BEGIN_DECLS
 
 /* What the engine must know of an endpoint. check() fills the first part, open() the second. */
 struct weir_endpoint_info {
-	enum weir_layer layer;     /* that it gives and takes; WEIR_LAYER_ANY: takes every layer (and gives none) */
+	enum weir_layer
+		layer; /* that it gives and takes; WEIR_LAYER_ANY: takes every layer (and gives none) */
 	enum weir_framing framing; /* with WEIR_LAYER_AF */
-	uint32_t max_packet;       /* bytes of the largest packet that it may give, prefix included; 0: it gives none */
-	uint16_t headroom;         /* bytes that write() prepends to a packet at the most */
-	uint16_t tailroom;         /* bytes that write() appends at the most */
+	uint32_t max_packet; /* bytes of the largest packet that it may give, prefix included; 0: it gives
+				none */
+	bool takes_none;     /* this one takes no packets, though its type has write() */
+	uint16_t headroom;   /* bytes that write() prepends to a packet at the most */
+	uint16_t tailroom;   /* bytes that write() appends at the most */
 
-	int read_fd;        /* readable when read() has something; -1: read() always has (or a reader of its own kind, see arm()) */
-	int write_fd;       /* what tells that write() may go on after it took less than it was given; -1: it never does that */
+	int read_fd;  /* readable when read() has something; -1: read() always has (or a reader of its own
+			 kind, see arm()) */
+	int write_fd; /* what tells that write() may go on after it took less than it was given; -1: it never
+			 does that */
 	short write_events; /* the poll() events of write_fd to wait for: POLLOUT, or POLLIN on an eventfd */
 };
 
 /* Where read() puts packets. */
 struct weir_reader {
 	struct weir_buf *bufs;
-	uint32_t *stash;   /* free buffers; the next one to fill is the last */
+	uint32_t *stash; /* free buffers; the next one to fill is the last */
 	uint32_t stash_n;
 	uint32_t n;        /* packets read so far */
 	uint32_t limit;    /* packets that may be read in all */
@@ -38,13 +44,15 @@ struct weir_reader {
 	uint64_t now;      /* nanoseconds of CLOCK_MONOTONIC when read() was called */
 	uint64_t bytes;    /* of the n packets */
 	uint64_t *dropped; /* counts by reason of the type */
-	struct iovec spill; /* where the bytes of a packet go that do not fit in the small buffer; the engine's */
-	void *engine;      /* the engine's */
+	struct iovec
+		spill; /* where the bytes of a packet go that do not fit in the small buffer; the engine's */
+	void *engine;  /* the engine's */
 	uint8_t framing;
 	uint32_t index[WEIR_VECTOR_SIZE]; /* the packets */
 };
 
-/* The buffer to read the next packet into, empty: write at buf->data, at most weir_buf_tailroom(buf) bytes. NULL: no more. */
+/* The buffer to read the next packet into, empty: write at buf->data, at most weir_buf_tailroom(buf) bytes.
+ * NULL: no more. */
 static inline struct weir_buf *weir_reader_buf(struct weir_reader *reader)
 {
 	struct weir_buf *buf;
@@ -75,8 +83,8 @@ static inline void weir_reader_commit(struct weir_reader *reader, uint32_t len)
 }
 
 /*
- * The same for a packet of any length up to 65,535 bytes and the headroom: iov[0] is the small buffer, iov[1] takes
- * what does not fit in it. Returns 2, the entries to hand to readv() or recvmsg(), or 0: no more now.
+ * The same for a packet of any length up to 65,535 bytes and the headroom: iov[0] is the small buffer, iov[1]
+ * takes what does not fit in it. Returns 2, the entries to hand to readv() or recvmsg(), or 0: no more now.
  */
 static inline int weir_reader_iov(struct weir_reader *reader, struct iovec iov[2])
 {
@@ -90,7 +98,8 @@ static inline int weir_reader_iov(struct weir_reader *reader, struct iovec iov[2
 	return 2;
 }
 
-/* A packet that did not fit in the small buffer: moves it to a jumbo buffer. Called by weir_reader_commit_iov(). */
+/* A packet that did not fit in the small buffer: moves it to a jumbo buffer. Called by
+ * weir_reader_commit_iov(). */
 WEIR_API void weir_reader_commit_spilled(struct weir_reader *reader, uint32_t len);
 
 /* The iovecs given last now hold a packet of len bytes. */
@@ -115,8 +124,8 @@ struct weir_writer {
 	struct weir_buf *bufs;
 	const uint32_t *index; /* the packets: bufs[index[i]] */
 	uint32_t n;
-	int error;                              /* out: a negative errno when the endpoint died; else leave it 0 */
-	unsigned any;                           /* out: set by weir_writer_drop() */
+	int error;    /* out: a negative errno when the endpoint died; else leave it 0 */
+	unsigned any; /* out: set by weir_writer_drop() */
 	weir_verdict verdict[WEIR_VECTOR_SIZE]; /* out: WEIR_NEXT for a packet that went out, as preset */
 };
 
@@ -137,49 +146,57 @@ struct weir_endpoint_type {
 	const char *name;
 	const char *help; /* one line */
 
-	const struct weir_reason *reasons;   /* of both ends; ends with a NULL name; at most WEIR_REASONS_MAX */
+	const struct weir_reason *reasons; /* of both ends; ends with a NULL name; at most WEIR_REASONS_MAX */
 	const struct weir_counter *counters; /* offsets in the state; ends with a NULL name */
 
 	size_t options_size;
 	size_t state_size;
 
 	/*
-	 * Checks the options, before anything of the pipeline exists, and fills the first part of info. Reports every
-	 * problem with weir_invalid(). The options are the caller's and are not changed while a pipeline is created.
+	 * Checks the options, before anything of the pipeline exists, and fills the first part of info.
+	 * Reports every problem with weir_invalid(). The options are the caller's and are not changed while a
+	 * pipeline is created.
 	 */
 	int (*check)(const void *options, struct weir_endpoint_info *info, struct weir_error *err);
 	/* Opens it. The state is zeroed memory; what it needs of the options it copies. Control thread. */
-	int (*open)(void *state, const void *options, struct weir_endpoint_info *info, struct weir_error *err);
+	int (*open)(void *state, const void *options, struct weir_endpoint_info *info,
+		    struct weir_error *err);
 	/* Closes it; no worker uses it any more. Control thread. */
 	void (*close)(void *state);
-	/* Opens it again after it died, with the same descriptors; no worker uses it meanwhile. Control thread. NULL: cannot. */
+	/* Opens it again after it died, with the same descriptors; no worker uses it meanwhile. Control
+	 * thread. NULL: cannot. */
 	int (*recover)(void *state, struct weir_error *err);
 
 	/*
-	 * Reads until there is nothing more or the reader is full. Returns 0, or a negative errno: -ENODATA, nothing
-	 * will ever come again and that is no fault; any other, it died. NULL: gives no packets.
+	 * Reads until there is nothing more or the reader is full. Returns 0, or a negative errno: -ENODATA,
+	 * nothing will ever come again and that is no fault; any other, it died. The packets of reader->index
+	 * are given in each case: an error that the system tells only once is returned with what was read
+	 * before it. NULL: gives no packets.
 	 */
 	int (*read)(void *state, struct weir_reader *reader);
 	/*
-	 * The worker is about to sleep until read_fd is readable. Returns false if there is something to read already.
-	 * For endpoints whose other side signals read_fd only to a sleeper. NULL: read_fd needs no preparation.
+	 * The worker is about to sleep until read_fd is readable. Returns false if there is something to read
+	 * already. For endpoints whose other side signals read_fd only to a sleeper. NULL: read_fd needs no
+	 * preparation.
 	 */
 	bool (*arm)(void *state);
 	/* The worker that slept is awake. NULL: nothing to do. */
 	void (*disarm)(void *state);
 	/*
-	 * Sends packets in order. Returns how many it is done with, sent or dropped; fewer than writer->n if it cannot
-	 * go on before write_fd says so: the engine keeps the rest and stops reading what leads here. NULL: takes none.
+	 * Sends packets in order. Returns how many it is done with, sent or dropped; fewer than writer->n if
+	 * it cannot go on before write_fd says so: the engine keeps the rest and stops reading what leads
+	 * here. NULL: takes none.
 	 */
 	uint32_t (*write)(void *state, struct weir_writer *writer);
 };
 
 /* The first members of each options struct. */
-#define WEIR_ENDPOINT_OPTIONS                                                                                          \
-	char weir_first; /* so that the name can stand without a designator; leave it */                              \
+#define WEIR_ENDPOINT_OPTIONS                                                            \
+	char weir_first; /* so that the name can stand without a designator; leave it */ \
 	const char *name /* the endpoint, for chains, errors and statistics */
 
-/* A row of the endpoints of a configuration. The macro of each endpoint makes one: weir_tun("tun0", .mtu = 1400). */
+/* A row of the endpoints of a configuration. The macro of each endpoint makes one: weir_tun("tun0", .mtu =
+ * 1400). */
 struct weir_endpoint {
 	const struct weir_endpoint_type *type; /* NULL ends the table */
 	const void *options;                   /* a struct of the type's options_size */

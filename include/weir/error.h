@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What went wrong, in words. Functions that take a struct weir_error return 0 or a negative errno value; on an
- * error the text names chain, stage, field and value, one problem a line: "outbound/filter: allow[2]: '02:zz' is
- * not a MAC address". A NULL pointer is allowed everywhere and means: the code is enough.
+ * What went wrong, in words. Functions that take a struct weir_error return 0 or a negative errno value; on
+ * an error the text names chain, stage, field and value, one problem a line: "outbound/filter: allow[2]:
+ * '02:zz' is not a MAC address". A NULL pointer is allowed everywhere and means: the code is enough.
  */
 #ifndef WEIR_ERROR_H
 #define WEIR_ERROR_H
@@ -19,10 +19,11 @@ struct weir_error {
 };
 
 /*
- * Adds a problem with the value of an option: "WHERE: FIELD: MESSAGE". The engine sets WHERE before it calls a
- * stage or an endpoint. Returns -EINVAL, so that a check can end with: return weir_invalid(err, "mtu", …).
+ * Adds a problem with the value of an option: "WHERE: FIELD: MESSAGE". The engine sets WHERE before it calls
+ * a stage or an endpoint. Returns -EINVAL, so that a check can end with: return weir_invalid(err, "mtu", …).
  */
-WEIR_API int weir_invalid(struct weir_error *err, const char *field, const char *format, ...) WEIR_PRINTF(3, 4);
+WEIR_API int weir_invalid(struct weir_error *err, const char *field, const char *format, ...)
+	WEIR_PRINTF(3, 4);
 
 /* Adds a problem that has no field: "WHERE: MESSAGE". Returns code, a negative errno value. */
 WEIR_API int weir_failed(struct weir_error *err, int code, const char *format, ...) WEIR_PRINTF(3, 4);

@@ -16,8 +16,8 @@ WEIR_BEGIN_DECLS
 struct weir_pair_link;
 
 /*
- * A link of two sides, 0 and 1, that holds slots packets of at most max_packet bytes (1 to 65,535) in each direction. Returns 0,
- * -EINVAL, -ENOMEM or what eventfd() gives.
+ * A link of two sides, 0 and 1, that holds slots packets of at most max_packet bytes (1 to 65,535) in each
+ * direction. Returns 0, -EINVAL, -ENOMEM or what eventfd() gives.
  */
 WEIR_API int weir_pair_link_create(struct weir_pair_link **link, uint32_t slots, uint32_t max_packet);
 
@@ -25,9 +25,10 @@ WEIR_API int weir_pair_link_create(struct weir_pair_link **link, uint32_t slots,
 WEIR_API void weir_pair_link_destroy(struct weir_pair_link *link);
 
 /*
- * An application's own side: one thread may send and one receive, and no endpoint of that side may read or write.
- * weir_pair_send: 0, -EAGAIN (full), -EMSGSIZE, -EPIPE (closed). weir_pair_receive: bytes, -EAGAIN (empty), -EMSGSIZE (size is too small; the packet stays),
- * 0 at the end: the other side closed and everything was read.
+ * An application's own side: one thread may send and one receive, and no endpoint of that side may read or
+ * write. weir_pair_send: 0, -EAGAIN (full), -EMSGSIZE, -EPIPE (closed). weir_pair_receive: bytes, -EAGAIN
+ * (empty), -EMSGSIZE (size is too small; the packet stays), 0 at the end: the other side closed and
+ * everything was read.
  */
 WEIR_API int weir_pair_send(struct weir_pair_link *link, unsigned side, const void *packet, size_t size);
 WEIR_API int64_t weir_pair_receive(struct weir_pair_link *link, unsigned side, void *packet, size_t size);
@@ -40,8 +41,8 @@ struct weir_pair {
 	unsigned side;             /* 0 or 1 */
 	enum weir_layer layer;     /* WEIR_LAYER_AF (the default), WEIR_LAYER_L3 or WEIR_LAYER_L2 */
 	enum weir_framing framing; /* with WEIR_LAYER_AF */
-	bool wait;                 /* when full, wait for the other side, instead of dropping as "pair_full": only where no
-				      circle of pairs can wait for itself */
+	bool wait; /* when full, wait for the other side, instead of dropping as "pair_full": only where no
+		      circle of pairs can wait for itself */
 };
 
 WEIR_API extern const struct weir_endpoint_type weir_pair_type;

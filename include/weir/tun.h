@@ -2,8 +2,9 @@
 /*
  * tun: a Linux TUN or TAP device.
  *
- * Needs /dev/net/tun and CAP_NET_ADMIN in the user namespace of the network namespace, or a persistent device whose
- * owner or group the caller is. A device that is not persistent vanishes when the pipeline is destroyed.
+ * Needs /dev/net/tun and CAP_NET_ADMIN in the user namespace of the network namespace, or a persistent device
+ * whose owner or group the caller is. A device that is not persistent vanishes when the pipeline is
+ * destroyed.
  */
 #ifndef WEIR_TUN_H
 #define WEIR_TUN_H
@@ -13,31 +14,34 @@
 WEIR_BEGIN_DECLS
 
 struct weir_route {
-	const char *to;   /* "10.0.0.0/8", "::/0", "default" (IPv4); NULL ends a list */
-	const char *via;  /* gateway; NULL: the device itself */
-	uint32_t metric;  /* 0: the kernel's default */
-	uint32_t table;   /* 0: main */
+	const char *to;  /* "10.0.0.0/8", "::/0", "default" (IPv4); NULL ends a list */
+	const char *via; /* gateway; NULL: the device itself */
+	uint32_t metric; /* 0: the kernel's default */
+	uint32_t table;  /* 0: main */
 };
 
 struct weir_tun {
-	WEIR_ENDPOINT_OPTIONS;         /* the name of the endpoint */
-	const char *device;            /* name of the device, or a pattern ("vpn%d"); NULL: the endpoint's name */
-	bool tap;                      /* Ethernet frames instead of IP packets */
-	bool packet_information;       /* TUN: struct tun_pi in front of each packet, instead of nothing */
-	uint32_t mtu;                  /* bytes; 68 to 65,535 (TAP 65,521); IPv6 needs 1280; 0: as the kernel has it, 1500 */
-	const char *mac;               /* TAP: the device's own address; NULL: random */
-	const char *const *ipv4;       /* addresses, "10.9.0.2/24", with ",peer" for the other side: "10.9.0.2/32,10.9.0.1" */
-	const char *const *ipv6;       /* addresses, "fd00::2/64"; usable at once (no duplicate address detection) */
+	WEIR_ENDPOINT_OPTIONS;   /* the name of the endpoint */
+	const char *device;      /* name of the device, or a pattern ("vpn%d"); NULL: the endpoint's name */
+	bool tap;                /* Ethernet frames instead of IP packets */
+	bool packet_information; /* TUN: struct tun_pi in front of each packet, instead of nothing */
+	uint32_t mtu; /* bytes; 68 to 65,535 (TAP 65,521); IPv6 needs 1280; 0: as the kernel has it, 1500 */
+	const char *mac; /* TAP: the device's own address; NULL: random */
+	const char *const
+		*ipv4; /* addresses, "10.9.0.2/24", with ",peer" for the other side: "10.9.0.2/32,10.9.0.1" */
+	const char *const
+		*ipv6; /* addresses, "fd00::2/64"; usable at once (no duplicate address detection) */
 	const struct weir_route *route;
-	bool down;                     /* do not bring it up */
-	bool no_ipv6;                  /* no IPv6 on the device: no link-local address, no router solicitations */
-	uint32_t queue_length;         /* packets that the kernel holds for us; 0: 1000 */
-	int64_t owner;                 /* with .persist, uid and gid that may attach; 0: leave it */
+	bool down;             /* do not bring it up */
+	bool no_ipv6;          /* no IPv6 on the device: no link-local address, no router solicitations */
+	uint32_t queue_length; /* packets that the kernel holds for us; 0: 1000 */
+	int64_t owner;         /* with .persist, uid and gid that may attach; 0: leave it */
 	int64_t group;
-	bool persist;                  /* the device stays when the pipeline is destroyed */
-	bool exclusive;                /* fail with -EBUSY if the device exists */
-	const char *netns;             /* path of a network namespace ("/run/netns/red", "/proc/42/ns/net"); NULL: the caller's */
-	const char *device_path;       /* default "/dev/net/tun" */
+	bool persist;      /* the device stays when the pipeline is destroyed */
+	bool exclusive;    /* fail with -EBUSY if the device exists */
+	const char *netns; /* path of a network namespace ("/run/netns/red", "/proc/42/ns/net"); NULL: the
+			      caller's */
+	const char *device_path; /* default "/dev/net/tun" */
 };
 
 WEIR_API extern const struct weir_endpoint_type weir_tun_type;
@@ -45,8 +49,9 @@ WEIR_API extern const struct weir_endpoint_type weir_tun_type;
 #define weir_tun(...) WEIR_ENDPOINT(weir_tun_type, struct weir_tun, __VA_ARGS__)
 
 /*
- * The functions below change a device while traffic flows. The first argument is what weir_pipeline_endpoint() gives for
- * weir_tun_type. Control threads, one at a time for each device. They return 0 or a negative errno, described in err.
+ * The functions below change a device while traffic flows. The first argument is what
+ * weir_pipeline_endpoint() gives for weir_tun_type. Control threads, one at a time for each device. They
+ * return 0 or a negative errno, described in err.
  */
 WEIR_API const char *weir_tun_name(const void *tun); /* as the kernel has it */
 WEIR_API uint32_t weir_tun_index(const void *tun);

@@ -9,7 +9,8 @@ static int null_check(const void *options, struct weir_endpoint_info *info, stru
 	return 0;
 }
 
-static int null_open(void *state, const void *options, struct weir_endpoint_info *info, struct weir_error *err)
+static int null_open(void *state, const void *options, struct weir_endpoint_info *info,
+		     struct weir_error *err)
 {
 	(void)state;
 	(void)options;

@@ -12,9 +12,9 @@
 #define WEIR__TUN_MTU_MIN  68
 #define WEIR__TUN_MTU_MAX  65535
 #define WEIR__TAP_MTU_MAX  (65535 - 14)
-#define WEIR__TUN_MTU	   1500 /* that the kernel gives a new device */
+#define WEIR__TUN_MTU      1500 /* that the kernel gives a new device */
 #define WEIR__TUN_MTU_IPV6 1280
-#define WEIR__TUN_QUEUE	   1000 /* packets; the kernel's own 500 overflow within one burst of TCP */
+#define WEIR__TUN_QUEUE    1000 /* packets; the kernel's own 500 overflow within one burst of TCP */
 
 /* An address or a route of the device. */
 struct weir__tun_entry {
@@ -27,7 +27,7 @@ struct weir__tun_entry {
 /* What the device is to be. recover() makes it so again. */
 struct weir__tun_config {
 	struct weir__link link; /* of the flags, IFF_UP alone */
-	bool queue_default;	/* nobody asked for its queue_length */
+	bool queue_default;     /* nobody asked for its queue_length */
 	bool no_ipv6;
 	struct weir__tun_entry *entries;
 	size_t n_entries;
@@ -35,7 +35,7 @@ struct weir__tun_config {
 
 struct weir__tun {
 	int fd;
-	bool vectored;	    /* the reader's: read with a spill from now on */
+	bool vectored;      /* the reader's: read with a spill from now on */
 	uint32_t frame_max; /* bytes of the largest packet that the device gives; raised before the MTU, never
 			       lowered */
 

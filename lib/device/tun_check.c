@@ -48,7 +48,7 @@ int weir__tun_parse_mac(const char *text, uint8_t mac[6], struct weir_error *err
 static int bad_address(const char *field, const char *text, uint8_t family, struct weir_error *err)
 {
 	return weir_invalid(err, field, "'%s' is not an %saddress with prefix (and maybe ',' and peer)", text,
-			    family == 4	  ? "IPv4 "
+			    family == 4   ? "IPv4 "
 			    : family == 6 ? "IPv6 "
 					  : "IP ");
 }

@@ -10,7 +10,7 @@
 #include "io.h"
 #include "kernel.h"
 
-#define PORT	 4242
+#define PORT     4242
 #define UDP_HEAD (sizeof(struct ip) + sizeof(struct udphdr))
 
 static struct io io;

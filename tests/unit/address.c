@@ -111,9 +111,9 @@ static void ip_is_of_either_family(void **state)
 	static const uint8_t v4[4] = { 10, 0, 0, 1 };
 	static const uint8_t v6[16] = { 0xfd, [15] = 1 };
 	static const uint8_t mapped[16] = { [10] = 0xff, 0xff, 10, 0, 0, 1 };
-	static const char *const bad[] = { "",		 "10.0.0",	"10.0.0.256", "10.0.0.01",
-					   "10.0.0.1 ",	 "10.0.0.1/24", "fd00::1%lo", "fd00:::1",
-					   "fd00::1/64", ":",		"host" };
+	static const char *const bad[] = { "",           "10.0.0",      "10.0.0.256", "10.0.0.01",
+					   "10.0.0.1 ",  "10.0.0.1/24", "fd00::1%lo", "fd00:::1",
+					   "fd00::1/64", ":",           "host" };
 	struct weir__ip ip;
 
 	(void)state;
@@ -195,9 +195,9 @@ static void group_has_a_mac(void **state)
 		const char *group;
 		const char *mac;
 	} golden[] = {
-		{ "224.0.0.1", "01:00:5e:00:00:01" },	    { "224.0.0.251", "01:00:5e:00:00:fb" },
-		{ "239.129.2.3", "01:00:5e:01:02:03" },	    { "239.255.255.250", "01:00:5e:7f:ff:fa" },
-		{ "ff02::1", "33:33:00:00:00:01" },	    { "ff02::1:ff28:9c5a", "33:33:ff:28:9c:5a" },
+		{ "224.0.0.1", "01:00:5e:00:00:01" },       { "224.0.0.251", "01:00:5e:00:00:fb" },
+		{ "239.129.2.3", "01:00:5e:01:02:03" },     { "239.255.255.250", "01:00:5e:7f:ff:fa" },
+		{ "ff02::1", "33:33:00:00:00:01" },         { "ff02::1:ff28:9c5a", "33:33:ff:28:9c:5a" },
 		{ "ff0e::8123:4567", "33:33:81:23:45:67" },
 	};
 
@@ -216,7 +216,7 @@ static void group_has_a_mac(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(mac_is_six_bytes),	  cmocka_unit_test(mac_prefix_is_bytes_or_bits),
+		cmocka_unit_test(mac_is_six_bytes),       cmocka_unit_test(mac_prefix_is_bytes_or_bits),
 		cmocka_unit_test(ip_is_of_either_family), cmocka_unit_test(ip_prefix_may_have_host_bits),
 		cmocka_unit_test(group_has_a_mac),
 	};

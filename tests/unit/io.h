@@ -19,11 +19,12 @@ struct io {
 	uint8_t *rooms;
 	uint32_t small[IO_SMALL], small_n;
 	uint32_t jumbo[IO_JUMBO], jumbo_n;
-	uint64_t dropped[WEIR_REASONS_MAX];
+	uint64_t dropped[2 * WEIR_REASONS_MAX];
 	struct weir__spill spill;
 	struct weir_reader reader;
 	struct weir_writer writer;
 	uint32_t out[WEIR_VECTOR_SIZE];
+	uint64_t now; /* what the next io_read() says the time is; 1 if the test does not care */
 };
 
 /* All buffers free. */
@@ -44,7 +45,7 @@ static inline void io_init(struct io *io)
 
 	memset(io, 0, sizeof(*io));
 	io->bufs = aligned_alloc(64, (IO_SMALL + IO_JUMBO) * sizeof(*io->bufs));
-	io->rooms = malloc(IO_SMALL * IO_ROOM + (size_t)IO_JUMBO * IO_JUMBO_ROOM);
+	io->rooms = malloc((size_t)IO_SMALL * IO_ROOM + (size_t)IO_JUMBO * IO_JUMBO_ROOM);
 	assert_non_null(io->bufs);
 	assert_non_null(io->rooms);
 	memset(io->bufs, 0, (IO_SMALL + IO_JUMBO) * sizeof(*io->bufs));
@@ -54,6 +55,7 @@ static inline void io_init(struct io *io)
 		io->bufs[i].room_size = i < IO_SMALL ? IO_ROOM : IO_JUMBO_ROOM;
 		room += io->bufs[i].room_size;
 	}
+	io->now = 1;
 	io_reset(io);
 }
 
@@ -63,7 +65,8 @@ static inline void io_free(struct io *io)
 	free(io->rooms);
 }
 
-/* One call of type->read with room for limit packets; io->reader has them afterwards. Returns what it returned. */
+/* One call of type->read with room for limit packets; io->reader has them afterwards. Returns what it
+ * returned. */
 static inline int io_read(struct io *io, const struct weir_endpoint_type *type, void *state, uint32_t limit)
 {
 	io_reset(io);
@@ -74,7 +77,7 @@ static inline int io_read(struct io *io, const struct weir_endpoint_type *type, 
 		.stash_n = io->small_n,
 		.limit = limit,
 		.headroom = IO_HEADROOM,
-		.now = 1,
+		.now = io->now,
 		.dropped = io->dropped,
 		.engine = &io->spill,
 	};

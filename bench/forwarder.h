@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A forwarder between the two devices of the rig, in a process of its own, so that its processor time and its
+ * memory are its own. The process ends with the bench, however that ends.
+ */
+#ifndef WEIR_BENCH_FORWARDER_H
+#define WEIR_BENCH_FORWARDER_H
+
+#include <sys/types.h>
+
+#include "rig.h"
+
+#define FORWARDER_STAGES_MAX 32
+
+/* Where the forwarding threads run; negative: wherever the scheduler puts them. */
+struct placement {
+	int cpu[2];
+};
+
+/* What a forwarder tells when it has stopped. A raw loop has nothing to tell. */
+struct forwarder_report {
+	bool filled;
+	uint64_t received, injected, sent, dropped, held;
+	uint64_t passes, sleeps, wakes; /* of all workers */
+	unsigned n;
+	struct {
+		char path[48];
+		double ns;   /* a packet */
+		double fill; /* packets a vector */
+	} stages[FORWARDER_STAGES_MAX];
+};
+
+struct mode {
+	const char *name;
+	const char *base; /* the mode to compare with; NULL: it is one itself */
+	const char *help;
+	/* Returns when packets are being forwarded, by threads of its own. */
+	void (*start)(const struct rig *rig, const struct placement *placement);
+	/* Stops and fills the report; NULL: the end of the process is enough. */
+	void (*stop)(struct forwarder_report *report);
+};
+
+struct forwarder {
+	const struct mode *mode;
+	pid_t pid;
+	clockid_t clock; /* of its processor time */
+	int control;     /* closed: stop */
+	int answers;
+};
+
+void forwarder_start(struct forwarder *forwarder, const struct mode *mode, const struct rig *rig,
+		     const struct placement *placement);
+
+/* Nanoseconds of processor time of all its threads so far. */
+uint64_t forwarder_cpu_ns(const struct forwarder *forwarder);
+
+/* Bytes of resident memory. */
+uint64_t forwarder_resident(const struct forwarder *forwarder);
+
+void forwarder_stop(struct forwarder *forwarder, struct forwarder_report *report);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The baseline: the least that a program can do to move packets between two TUNs, with read() and write(). */
+#ifndef WEIR_BENCH_RAW_H
+#define WEIR_BENCH_RAW_H
+
+#include "rig.h"
+
+/* One thread for both directions. It is pinned to cpu, or to none if that is negative. */
+void raw_start(const struct rig *rig, int cpu);
+
+/* One thread for each direction. */
+void raw2_start(const struct rig *rig, int cpu_forth, int cpu_back);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two network namespaces with a TUN in each, and nothing else: what one side sends to the other's address
+ * passes the forwarder that attaches to both devices, and the kernels of both sides do the traffic.
+ *
+ * The devices are made once and outlive a forwarder, so that all of them find the very same settings.
+ * Everything vanishes with the process.
+ */
+#ifndef WEIR_BENCH_RIG_H
+#define WEIR_BENCH_RIG_H
+
+#include "bench.h"
+
+enum side {
+	LEFT = 0,
+	RIGHT,
+	SIDES,
+};
+
+#define RIG_PREFIX       24
+#define RIG_QUEUE_LENGTH 1000
+#define RIG_MTU          1500
+
+struct rig {
+	int netns[SIDES];
+	int counters[SIDES]; /* /proc/net/dev of each namespace */
+};
+
+/* What a device of the rig has counted since it was made. */
+struct rig_counters {
+	uint64_t to_forwarder;   /* packets that were read from it */
+	uint64_t from_forwarder; /* packets that were written to it */
+	uint64_t dropped;        /* packets that found its queue full */
+};
+
+/* Gives up with one clear line if it may not. The process has one thread. */
+void rig_make(struct rig *rig);
+
+/* "left", the device of the side and its name. */
+const char *rig_device(enum side side);
+
+/* The address of the side, in host order. */
+uint32_t rig_address(enum side side);
+
+/* What this thread creates from now on belongs to the side. */
+void rig_enter(const struct rig *rig, enum side side);
+
+/* A descriptor of the side's device, non-blocking if so asked. */
+int rig_attach(const struct rig *rig, enum side side, bool nonblocking);
+
+void rig_read(const struct rig *rig, enum side side, struct rig_counters *counters);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <string.h>
+
+#include "table.h"
+
+#define STAGE_PREFIX "ns " /* of the metric of a stage's cost, in front of its path */
+
+static const struct metric {
+	const char *name;
+	size_t offset;
+	double scale; /* for people */
+	unsigned digits;
+	unsigned width;
+	const char *heading;
+} metrics[] = {
+	{ "gbps", offsetof(struct visit, gbps), 1, 2, 22, "Gbit/s" },
+	{ "pps", offsetof(struct visit, pps), 1e-3, 1, 24, "kpps" },
+	{ "loss", offsetof(struct visit, loss), 100, 2, 7, "loss %" },
+	{ "retransmits", offsetof(struct visit, retransmits), 1, 0, 7, "retr" },
+	{ "reordered", offsetof(struct visit, reordered), 1, 0, 7, "reord" },
+	{ "cpu_s_per_gb", offsetof(struct visit, cpu_s_per_gb), 1, 2, 7, "s/GB" },
+	{ "cpu", offsetof(struct visit, cpu), 100, 0, 6, "cpu %" },
+	{ "p50_us", offsetof(struct visit, p50_us), 1, 1, 24, "p50 us" },
+	{ "p99_us", offsetof(struct visit, p99_us), 1, 1, 8, "p99 us" },
+	{ "p999_us", offsetof(struct visit, p999_us), 1, 1, 10, "p99.9 us" },
+};
+
+static const struct metric *find_metric(const char *name)
+{
+	const struct metric *metric = metrics;
+
+	while (strcmp(metric->name, name) != 0)
+		metric++;
+	return metric;
+}
+
+const char *table_headline(const struct traffic_case *kase)
+{
+	return kase->type == &traffic_tcp ? "gbps" : kase->type == &traffic_udp ? "pps" : "p50_us";
+}
+
+void table_add(struct report *report, const struct traffic_case *kase, const struct mode *mode,
+	       const struct visit *visit)
+{
+	for (unsigned i = 0; i < countof(metrics); i++) {
+		double value = *(const double *)((const char *)visit + metrics[i].offset);
+
+		if (!isnan(value))
+			report_add(report, kase->name, mode->name, metrics[i].name, value);
+	}
+	for (unsigned i = 0; i < visit->report.n; i++) {
+		char name[sizeof(STAGE_PREFIX) + sizeof(visit->report.stages[i].path)];
+
+		snprintf(name, sizeof(name), STAGE_PREFIX "%s", visit->report.stages[i].path);
+		report_add(report, kase->name, mode->name, name, visit->report.stages[i].ns);
+	}
+}
+
+/* "2.61 [2.55-2.70]"; with one value, "2.61". */
+static void format_spread(char *text, size_t size, const struct spread *spread, const struct metric *metric)
+{
+	int digits = (int)metric->digits;
+
+	if (isnan(spread->median))
+		snprintf(text, size, "-");
+	else if (spread->min < spread->max)
+		snprintf(text, size, "%.*f [%.*f-%.*f]", digits, spread->median * metric->scale, digits,
+			 spread->min * metric->scale, digits, spread->max * metric->scale);
+	else
+		snprintf(text, size, "%.*f", digits, spread->median * metric->scale);
+}
+
+static void format_ratio(char *text, size_t size, const struct report *report,
+			 const struct traffic_case *kase, const struct mode *mode)
+{
+	struct spread ratio = { NAN, NAN, NAN };
+	const struct metric plain = { .scale = 1, .digits = 2 };
+
+	if (mode->base)
+		ratio = report_ratio(report, kase->name, table_headline(kase), mode->name, mode->base);
+	format_spread(text, size, &ratio, &plain);
+}
+
+void table_print_progress(const struct report *report, const struct traffic_case *kase,
+			  const struct mode *mode, unsigned done, unsigned all)
+{
+	const struct metric *metric = find_metric(table_headline(kase));
+	const struct series *series = report_series(report, kase->name, mode->name, metric->name);
+	struct spread spread = report_spread(series->values, series->n);
+	char text[96], ratio[96];
+
+	format_spread(text, sizeof(text), &spread, metric);
+	format_ratio(ratio, sizeof(ratio), report, kase, mode);
+	printf("%3u/%u  %-8s %-9s %8.*f %-7s so far %-24s", done, all, kase->name, mode->name,
+	       (int)metric->digits, series->values[series->n - 1] * metric->scale, metric->heading, text);
+	if (mode->base)
+		printf(" x %s %s", mode->base, ratio);
+	putchar('\n');
+	fflush(stdout);
+}
+
+void table_print_head(void)
+{
+	printf("%-8s %-9s %-20s", "case", "mode", "x base");
+	for (unsigned i = 0; i < countof(metrics); i++)
+		printf(" %-*s", (int)metrics[i].width, metrics[i].heading);
+	putchar('\n');
+}
+
+void table_print_row(const struct report *report, const struct traffic_case *kase, const struct mode *mode)
+{
+	char text[96];
+
+	if (!report_series(report, kase->name, mode->name, "gbps"))
+		return;
+	format_ratio(text, sizeof(text), report, kase, mode);
+	printf("%-8s %-9s %-20s", kase->name, mode->name, text);
+	for (unsigned i = 0; i < countof(metrics); i++) {
+		const struct series *series = report_series(report, kase->name, mode->name, metrics[i].name);
+		struct spread spread =
+			series ? report_spread(series->values, series->n) : report_spread(NULL, 0);
+
+		if (metrics[i].width < 20) /* the spread of the less important would make the row too long */
+			spread.min = spread.max = spread.median;
+		format_spread(text, sizeof(text), &spread, &metrics[i]);
+		printf(" %-*s", (int)metrics[i].width, text);
+	}
+	putchar('\n');
+}
+
+void table_print_stages(const struct report *report, const struct traffic_case *kase, const struct mode *mode)
+{
+	const size_t prefix = strlen(STAGE_PREFIX);
+
+	for (unsigned i = 0; i < report->n; i++) {
+		const struct result *result = &report->results[i];
+
+		if (strcmp(result->kase, kase->name) != 0 || strcmp(result->mode, mode->name) != 0)
+			continue;
+		for (unsigned j = 0, shown = 0; j < result->n; j++) {
+			const struct series *series = &result->series[j];
+
+			if (strncmp(series->name, STAGE_PREFIX, prefix) != 0)
+				continue;
+			if (shown++ == 0)
+				printf("%-8s %-9s ns a packet:", kase->name, mode->name);
+			printf(" %s %.1f", series->name + prefix,
+			       report_spread(series->values, series->n).median);
+			if (j + 1 == result->n)
+				putchar('\n');
+		}
+	}
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Traffic of the kernels of both sides: a client on the left, a server on the right, a thread each. What it
+ * has done so far can be read at any time.
+ */
+#ifndef WEIR_BENCH_TRAFFIC_H
+#define WEIR_BENCH_TRAFFIC_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "rig.h"
+
+#define TRAFFIC_STREAMS_MAX 16
+
+struct traffic;
+
+/* A kind of traffic. */
+struct traffic_type {
+	void (*open)(struct traffic *traffic);
+	void *(*client)(void *traffic);
+	void *(*server)(void *traffic);
+};
+
+struct traffic_case {
+	const char *name;
+	const char *help;
+	const struct traffic_type *type;
+	unsigned streams; /* TCP */
+	unsigned size;    /* payload bytes of a datagram */
+	unsigned gap_us;  /* between the requests of request-response; 0: back to back */
+};
+
+struct traffic {
+	const struct traffic_case *kase;
+	const struct rig *rig;
+	uint64_t run; /* in every datagram, so that a late one of another run is not counted */
+	int client[TRAFFIC_STREAMS_MAX];
+	int server[TRAFFIC_STREAMS_MAX];
+	unsigned streams;
+	pthread_t threads[SIDES];
+	atomic_bool stop;
+	atomic_bool recording; /* of round-trip times */
+	uint32_t *rtt;         /* nanoseconds, in the order of the requests */
+	size_t n_rtt;
+
+	/* Apart, because each side's thread writes its own all the time. */
+	_Alignas(64) _Atomic uint64_t sent;
+	_Alignas(64) _Atomic uint64_t received;
+	_Atomic uint64_t bytes;
+	_Atomic uint64_t reordered;
+};
+
+struct traffic_counts {
+	uint64_t sent;        /* datagrams or requests */
+	uint64_t received;    /* datagrams or answers */
+	uint64_t bytes;       /* of payload that arrived */
+	uint64_t reordered;   /* datagrams that came after one that was sent later */
+	uint64_t retransmits; /* of all TCP streams */
+};
+
+extern const struct traffic_type traffic_tcp;
+extern const struct traffic_type traffic_udp;
+extern const struct traffic_type traffic_rtt;
+
+/* Waits until packets pass in both directions: a device that was just attached to loses a few. */
+void traffic_reach(const struct rig *rig);
+
+void traffic_start(struct traffic *traffic, const struct traffic_case *kase, const struct rig *rig);
+void traffic_read(struct traffic *traffic, struct traffic_counts *counts);
+
+/* From now on round-trip times are recorded, or no longer. */
+void traffic_record(struct traffic *traffic, bool recording);
+
+/* Ends the threads and the connections; the round-trip times stay until traffic_free(). */
+void traffic_stop(struct traffic *traffic);
+void traffic_free(struct traffic *traffic);
+
+/* For the types: */
+
+#define TRAFFIC_PORT    7007
+#define TRAFFIC_RTT_MAX (1u << 22)
+#define TRAFFIC_WAIT_MS 200 /* at the longest, until a thread sees that it shall stop */
+
+/* What every datagram begins with. */
+struct traffic_header {
+	uint64_t run;
+	uint64_t sequence;
+};
+
+/* A UDP socket on each side, connected to each other. */
+void traffic_udp_pair(const struct rig *rig, int *left, int *right);
+
+/* Lets a blocked receive end after TRAFFIC_WAIT_MS. */
+void traffic_set_timeout(int fd);
+
+/* One writer, so no read-modify-write is needed. */
+static inline void traffic_count(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One measurement: one case through one forwarder for some time. */
+#ifndef WEIR_BENCH_VISIT_H
+#define WEIR_BENCH_VISIT_H
+
+#include "forwarder.h"
+#include "traffic.h"
+
+struct visit {
+	double seconds;
+	double gbps;
+	double pps;  /* datagrams or answers that arrived; with TCP, packets that the forwarder wrote */
+	double loss; /* of datagrams or requests; with TCP, of packets at the devices */
+	double retransmits;
+	double reordered;
+	double cpu;                     /* processors' worth that the forwarder used */
+	double cpu_s_per_gb;            /* of received payload */
+	double p50_us, p99_us, p999_us; /* round trips; NaN for other cases */
+	struct forwarder_report report;
+};
+
+void visit(struct visit *visit, const struct rig *rig, const struct mode *mode,
+	   const struct traffic_case *kase, const struct placement *placement, double seconds);
+
+#endif

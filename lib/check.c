@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+#ifdef WEIR__CHECKS
+
+#define POISON        0xd5
+#define POISONED_ROOM 256 /* bytes poisoned: where a packet begins and ends most often */
+
+/* Where the buffer was last. */
+struct weir__check {
+	const char *path;
+};
+
+static void broken(const struct weir__pool *pool, uint32_t index, const char *path, const char *format, ...)
+	__attribute__((noreturn, format(printf, 4, 5)));
+
+static void broken(const struct weir__pool *pool, uint32_t index, const char *path, const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "weir: %s: buffer %u, last at %s, ", path, index,
+		pool->check[index].path ? pool->check[index].path : "the pool");
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	abort();
+}
+
+int weir__check_create(struct weir__pool *pool)
+{
+	pool->check = calloc(pool->small + pool->jumbo, sizeof(*pool->check));
+	if (!pool->check)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < pool->small + pool->jumbo; i++)
+		memset(pool->bufs[i].room, POISON, POISONED_ROOM);
+	return 0;
+}
+
+void weir__check_destroy(struct weir__pool *pool)
+{
+	free(pool->check);
+}
+
+/* What lies in front of a packet that was just read must still be poison. */
+static void check_poison(const struct weir__pool *pool, uint32_t index, const char *path)
+{
+	const struct weir_buf *buf = &pool->bufs[index];
+	size_t n = (size_t)(buf->data - buf->room);
+
+	for (size_t i = 0; i < n && i < POISONED_ROOM; i++)
+		if (buf->room[i] != POISON)
+			broken(pool, index, path, "was written to at %zu after it was freed", i);
+}
+
+static const char *owner_name(unsigned owner)
+{
+	static const char *const names[] = { "the pool", "a worker", "a ring" };
+
+	return owner < sizeof(names) / sizeof(names[0]) ? names[owner] : "nobody";
+}
+
+void weir__check_pass(struct weir__pool *pool, const uint32_t *index, uint32_t n, enum weir__owner from,
+		      enum weir__owner to, const char *path)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct weir_buf *buf;
+
+		if (index[i] >= pool->small + pool->jumbo) {
+			fprintf(stderr, "weir: %s: no buffer has the index %u\n", path, index[i]);
+			abort();
+		}
+		buf = &pool->bufs[index[i]];
+		if (buf->owner != from)
+			broken(pool, index[i], path, "belongs to %s, not to %s", owner_name(buf->owner),
+			       owner_name(from));
+		if (from == WEIR__OWNER_POOL)
+			check_poison(pool, index[i], path);
+		buf->owner = (uint8_t)to;
+		if (to == WEIR__OWNER_POOL)
+			memset(buf->room, POISON, POISONED_ROOM);
+		pool->check[index[i]].path = path;
+	}
+}
+
+void weir__check_bounds(struct weir__pool *pool, const uint32_t *index, uint32_t n, const char *path)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		const struct weir_buf *buf = &pool->bufs[index[i]];
+		size_t front = (size_t)(buf->data - buf->room);
+
+		if (buf->data < buf->room || front > buf->room_size || buf->len > buf->room_size - front)
+			broken(pool, index[i], path, "has %u bytes at %td of a room of %u", buf->len,
+			       buf->data - buf->room, buf->room_size);
+		if (buf->owner != WEIR__OWNER_WORKER)
+			broken(pool, index[i], path, "belongs to %s", owner_name(buf->owner));
+		pool->check[index[i]].path = path;
+	}
+}
+
+#endif

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <linux/if_tun.h>
+#include <net/if.h>
+#endif
+
+#include <weir/fd.h>
+
+#define PACKET_MAX  65535
+#define PREFIX_SIZE 4  /* of every framing that has one */
+#define FRAME_EXTRA 18 /* Ethernet header and one VLAN tag */
+
+/* How often a packet is offered to a system that is short of memory. Waiting for POLLOUT would not help: on
+ * Darwin and the BSDs it is always on. */
+#define OFFERS 3
+
+/* Darwin has a socket option instead. */
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
+
+enum {
+	TOO_LONG,
+	EMPTY,
+	NO_BUFFER_SPACE,
+	REFUSED,
+	DOWN,
+};
+
+static const struct weir_reason fd_reasons[] = {
+	[TOO_LONG] = { "too_long", "more bytes than fit in a packet, or than the descriptor takes at once" },
+	[EMPTY] = { "empty", "no bytes at all" },
+	[NO_BUFFER_SPACE] = { "no_buffer_space",
+			      "the system had no memory for it (ENOBUFS), several times in a row" },
+	[REFUSED] = { "refused",
+		      "not a packet that the descriptor takes (EINVAL, EAFNOSUPPORT), or not taken whole" },
+	[DOWN] = { "down", "the device behind the descriptor is down" },
+	{ 0 },
+};
+
+struct adopted {
+	int fd;
+	bool owned;
+	bool socket;
+	bool zero_is_end; /* a read() of 0 bytes says that the peer has gone, and is not an empty datagram */
+};
+
+/* SOCK_DGRAM and so on; 0: not a socket. */
+static int socket_type(int fd)
+{
+	socklen_t size = sizeof(int);
+	int type;
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 ? 0 : type;
+}
+
+static int check_descriptor(const struct weir_fd *options, struct weir_error *err)
+{
+	const int flags = fcntl(options->fd, F_GETFL);
+	struct stat status;
+
+	if (flags < 0 || fstat(options->fd, &status) < 0)
+		return weir_invalid(err, "fd", "%d is not an open descriptor", options->fd);
+	if (!S_ISSOCK(status.st_mode) && !S_ISCHR(status.st_mode))
+		return weir_invalid(err, "fd",
+				    "%d is neither a device nor a socket, and does not keep packets apart",
+				    options->fd);
+	if (socket_type(options->fd) == SOCK_STREAM)
+		return weir_invalid(
+			err, "fd",
+			"%d is a stream socket, which does not keep packets apart; SOCK_DGRAM and "
+			"SOCK_SEQPACKET do",
+			options->fd);
+	if (options->ownership == WEIR_FD_BORROWED && !(flags & O_NONBLOCK))
+		return weir_invalid(
+			err, "fd",
+			"%d blocks; set O_NONBLOCK, or ownership to WEIR_FD_DUPLICATED or WEIR_FD_TAKEN",
+			options->fd);
+	return 0;
+}
+
+static int check_layer(const struct weir_fd *options, struct weir_error *err)
+{
+	int ret = 0;
+
+	if (options->layer != WEIR_LAYER_ANY && options->layer != WEIR_LAYER_AF &&
+	    options->layer != WEIR_LAYER_L2)
+		ret = weir_invalid(err, "layer", "%d is not WEIR_LAYER_AF or WEIR_LAYER_L2",
+				   (int)options->layer);
+	if ((unsigned)options->framing > WEIR_FRAMING_UTUN)
+		ret = weir_invalid(err, "framing", "%d is not one", (int)options->framing);
+	else if (options->layer == WEIR_LAYER_L2 && options->framing != WEIR_FRAMING_RAW)
+		ret = weir_invalid(err, "framing",
+				   "Ethernet frames have none: leave it out with WEIR_LAYER_L2");
+	return ret;
+}
+
+static uint32_t default_max_packet(const struct weir_fd *options)
+{
+	if (options->layer == WEIR_LAYER_L2)
+		return 1500 + FRAME_EXTRA;
+	return 1500 + (options->framing == WEIR_FRAMING_RAW ? 0 : PREFIX_SIZE);
+}
+
+static int fd_check(const void *options_, struct weir_endpoint_info *info, struct weir_error *err)
+{
+	const struct weir_fd *options = options_;
+	int ret = check_descriptor(options, err);
+
+	ret |= check_layer(options, err);
+	if ((unsigned)options->ownership > WEIR_FD_TAKEN)
+		ret = weir_invalid(err, "ownership", "%d is not one", (int)options->ownership);
+	if (options->max_packet > PACKET_MAX)
+		ret = weir_invalid(err, "max_packet", "%u is more than %u", options->max_packet, PACKET_MAX);
+	info->layer = options->layer ? options->layer : WEIR_LAYER_AF;
+	info->framing = options->framing;
+	info->max_packet = options->max_packet ? options->max_packet : default_max_packet(options);
+	return ret;
+}
+
+#ifdef __linux__
+static int check_tun_flags(const struct weir_fd *options, const struct ifreq *ifr, struct weir_error *err)
+{
+	const bool tap = ifr->ifr_flags & IFF_TAP;
+	const bool pi = !(ifr->ifr_flags & IFF_NO_PI);
+
+	if (ifr->ifr_flags & IFF_VNET_HDR)
+		return weir_invalid(
+			err, "fd",
+			"'%s' has a virtio_net header in front of packets: attach without IFF_VNET_HDR",
+			ifr->ifr_name);
+	if (tap != (options->layer == WEIR_LAYER_L2))
+		return weir_invalid(err, "layer", "'%s' is a %s device: that is %s", ifr->ifr_name,
+				    tap ? "TAP" : "TUN", tap ? "WEIR_LAYER_L2" : "WEIR_LAYER_AF");
+	if (tap && pi)
+		return weir_invalid(err, "fd",
+				    "'%s' has packet information in front of frames: attach with IFF_NO_PI",
+				    ifr->ifr_name);
+	if (!tap && pi != (options->framing == WEIR_FRAMING_TUN_PI))
+		return weir_invalid(err, "framing", "'%s' is attached with%s packet information: that is %s",
+				    ifr->ifr_name, pi ? "" : "out",
+				    pi ? "WEIR_FRAMING_TUN_PI" : "WEIR_FRAMING_RAW");
+	return 0;
+}
+
+static int prepare_device(int fd, const struct weir_fd *options, struct weir_error *err)
+{
+	struct ifreq ifr = { 0 };
+	int ret;
+
+	if (ioctl(fd, TUNGETIFF, &ifr) < 0) {
+		if (errno == EBADFD)
+			return weir_failed(err, -EBADFD, "fd: %d is attached to no device (TUNSETIFF)",
+					   options->fd);
+		/* Not a TUN or TAP, or an application of Android, which may not ask. */
+		return 0;
+	}
+	ret = check_tun_flags(options, &ifr, err);
+	if (ret < 0)
+		return ret;
+	/* The mask is the device's, whoever set it, and would let packets in whose checksums are not
+	 * complete. By value. */
+	if (ioctl(fd, TUNSETOFFLOAD, 0ul) < 0)
+		return weir_failed(err, -errno, "fd: offloads of '%s' cannot be switched off: %s",
+				   ifr.ifr_name, strerror(errno));
+	return 0;
+}
+#else
+static int prepare_device(int fd, const struct weir_fd *options, struct weir_error *err)
+{
+	(void)fd;
+	(void)options;
+	(void)err;
+	return 0;
+}
+#endif
+
+static int prepare_socket(int fd, struct weir_error *err)
+{
+#ifdef SO_NOSIGPIPE
+	const int on = 1;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on)) < 0)
+		return weir_failed(err, -errno, "fd: SO_NOSIGPIPE: %s", strerror(errno));
+#else
+	(void)fd;
+	(void)err;
+#endif
+	return 0;
+}
+
+static int adopt(struct adopted *adopted, const struct weir_fd *options, struct weir_error *err)
+{
+	const int type = socket_type(adopted->fd);
+	int flags, ret;
+
+	adopted->socket = type != 0;
+	adopted->zero_is_end = type != SOCK_DGRAM && type != SOCK_RAW;
+	ret = adopted->socket ? prepare_socket(adopted->fd, err) : prepare_device(adopted->fd, options, err);
+	if (ret < 0 || !adopted->owned)
+		return ret;
+	flags = fcntl(adopted->fd, F_GETFL);
+	if (flags < 0 || fcntl(adopted->fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return weir_failed(err, -errno, "fd: O_NONBLOCK cannot be set: %s", strerror(errno));
+	return 0;
+}
+
+static void fd_close(void *state)
+{
+	struct adopted *adopted = state;
+
+	if (adopted->owned)
+		close(adopted->fd);
+}
+
+static int fd_open(void *state, const void *options_, struct weir_endpoint_info *info, struct weir_error *err)
+{
+	const struct weir_fd *options = options_;
+	struct adopted *adopted = state;
+	int ret;
+
+	adopted->owned = options->ownership != WEIR_FD_BORROWED;
+	adopted->fd = options->fd;
+	if (options->ownership == WEIR_FD_DUPLICATED) {
+		adopted->fd = fcntl(options->fd, F_DUPFD_CLOEXEC, 0);
+		if (adopted->fd < 0)
+			return weir_failed(err, -errno, "fd: %d cannot be duplicated: %s", options->fd,
+					   strerror(errno));
+	}
+	ret = adopt(adopted, options, err);
+	if (ret < 0) {
+		fd_close(adopted);
+		return ret;
+	}
+	info->read_fd = adopted->fd;
+	info->write_fd = adopted->fd;
+	info->write_events = POLLOUT;
+	return 0;
+}
+
+/* One packet. Returns its bytes, or a negative errno. *cut: it had more bytes than there was room. */
+static ssize_t receive(const struct adopted *adopted, struct iovec iov[2], bool *cut)
+{
+	struct msghdr message = { .msg_iov = iov, .msg_iovlen = 2 };
+	ssize_t n;
+
+	if (adopted->socket) {
+		n = recvmsg(adopted->fd, &message, MSG_DONTWAIT);
+		*cut = message.msg_flags & MSG_TRUNC;
+	} else {
+		/* A device cuts silently, so a packet that fills all the room cannot be trusted. */
+		n = readv(adopted->fd, iov, 2);
+		*cut = n >= 0 && (size_t)n == iov[0].iov_len + iov[1].iov_len;
+	}
+	if (n > PACKET_MAX)
+		*cut = true;
+	return n < 0 ? -errno : n;
+}
+
+static int fd_read(void *state, struct weir_reader *reader)
+{
+	const struct adopted *adopted = state;
+	struct iovec iov[2];
+
+	/* Dropped packets count too, so that a peer that sends nothing else cannot keep the worker here. */
+	for (uint32_t left = reader->limit; left > 0 && weir_reader_iov(reader, iov); left--) {
+		bool cut;
+		ssize_t n = receive(adopted, iov, &cut);
+
+		if (n == -EINTR)
+			continue;
+		/* A device of the BSDs that is down or has no address yet says so. */
+		if (n == -EAGAIN || n == -ENETDOWN || n == -EHOSTDOWN)
+			return 0;
+		if (n < 0)
+			return (int)n;
+		if (n == 0 && adopted->zero_is_end)
+			return -EPIPE;
+		if (n == 0)
+			weir_reader_drop(reader, EMPTY);
+		else if (cut)
+			weir_reader_drop(reader, TOO_LONG);
+		else
+			weir_reader_commit_iov(reader, (uint32_t)n);
+	}
+	return 0;
+}
+
+static bool is_short_of_memory(int error)
+{
+	return error == ENOBUFS || error == ENOSPC || error == ENOMEM;
+}
+
+/* Offers a packet. Returns 0 or a negative errno. */
+static int offer(const struct adopted *adopted, const struct weir_buf *buf)
+{
+	ssize_t n;
+
+	for (int offers = 1;; offers++) {
+		if (adopted->socket)
+			n = send(adopted->fd, buf->data, buf->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		else
+			n = write(adopted->fd, buf->data, buf->len);
+		/* What takes packets takes them whole; the rest of one would be a packet of its own. */
+		if (n >= 0)
+			return n == buf->len ? 0 : -EINVAL;
+		if (errno != EINTR && (!is_short_of_memory(errno) || offers >= OFFERS))
+			return -errno;
+	}
+}
+
+/* Why a packet is dropped that could not be sent for this errno; -1: it is not the packet's fault. */
+static int reason_of(int error)
+{
+	if (is_short_of_memory(error))
+		return NO_BUFFER_SPACE;
+	switch (error) {
+	case EMSGSIZE:
+		return TOO_LONG;
+	case EINVAL:
+	case EAFNOSUPPORT:
+		return REFUSED;
+	case EIO: /* a Linux TUN that is down */
+	case ENETDOWN:
+	case EHOSTDOWN:
+		return DOWN;
+	default:
+		return -1;
+	}
+}
+
+static uint32_t fd_write(void *state, struct weir_writer *writer)
+{
+	const struct adopted *adopted = state;
+
+	for (uint32_t i = 0; i < writer->n; i++) {
+		const struct weir_buf *buf = weir_writer_buf(writer, i);
+		int ret, reason;
+
+		/* Sent to a SOCK_SEQPACKET peer, it would look like the end. */
+		if (buf->len == 0) {
+			weir_writer_drop(writer, i, EMPTY);
+			continue;
+		}
+		ret = offer(adopted, buf);
+		if (ret == 0)
+			continue;
+		if (ret == -EAGAIN)
+			return i;
+		reason = reason_of(-ret);
+		if (reason < 0) {
+			writer->error = ret;
+			return i;
+		}
+		weir_writer_drop(writer, i, (unsigned)reason);
+	}
+	return writer->n;
+}
+
+const struct weir_endpoint_type weir_fd_type = {
+	.name = "fd",
+	.help = "a descriptor that somebody else opened",
+	.reasons = fd_reasons,
+	.options_size = sizeof(struct weir_fd),
+	.state_size = sizeof(struct adopted),
+	.check = fd_check,
+	.open = fd_open,
+	.close = fd_close,
+	.read = fd_read,
+	.write = fd_write,
+};

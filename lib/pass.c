@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One turn of a worker: where its packets come from, and the buffers to read them into. */
+#include <errno.h>
+#include <string.h>
+
+#include "check.h"
+#include "clock.h"
+#include "pipeline.h"
+#include "rcu.h"
+#include "walk.h"
+
+/* Vectors taken from one ring in a pass: enough to keep a reader's EAGAIN out of the picture, few enough to
+ * stay fair. */
+#define RING_BURST 16
+
+#define ALL UINT64_MAX
+
+void weir__worker_free(struct weir__worker *worker, const uint32_t *index, uint32_t n, const char *path)
+{
+	struct weir__pool *pool = worker->pool;
+	bool gave = false;
+
+	weir__check_pass(pool, index, n, WEIR__OWNER_WORKER, WEIR__OWNER_POOL, path);
+	for (uint32_t i = 0; i < n; i++) {
+		struct weir__stash *stash = &worker->stash[weir__pool_is_jumbo(pool, index[i])];
+
+		stash->index[stash->n++] = index[i];
+	}
+	for (int jumbo = 0; jumbo < 2; jumbo++)
+		while (worker->stash[jumbo].n > (WEIR__STASH_BATCHES - 1) * pool->depot[jumbo].batch) {
+			weir__stash_shrink(&worker->stash[jumbo], pool, jumbo);
+			gave = true;
+		}
+	if (gave && weir__pool_fed(pool))
+		weir__pipeline_ring(worker->pipeline);
+}
+
+/* Everything in the stashes goes back to the pool. */
+static void give_back(struct weir__worker *worker)
+{
+	const uint32_t before = worker->stash[0].n + worker->stash[1].n;
+
+	weir__stash_empty(&worker->stash[0], worker->pool, false);
+	weir__stash_empty(&worker->stash[1], worker->pool, true);
+	if (worker->stash[0].n + worker->stash[1].n < before && weir__pool_fed(worker->pool))
+		weir__pipeline_ring(worker->pipeline);
+}
+
+/*
+ * Takes what a reader needs from the pool: small buffers, and a jumbo buffer for what does not fit in one.
+ * The jumbo buffer first, so that a worker that waits for one does not sit on small ones that another waits
+ * for.
+ */
+static bool take(struct weir__worker *worker)
+{
+	struct weir__pool *pool = worker->pool;
+
+	if (pool->jumbo && !worker->stash[1].n && !weir__stash_refill(&worker->stash[1], pool, true))
+		return false;
+	if (worker->stash[0].n < WEIR_VECTOR_SIZE)
+		weir__stash_refill(&worker->stash[0], pool, false);
+	return worker->stash[0].n > 0;
+}
+
+/* The same; when there is nothing, says so and looks again: whoever gives back after that sees the mark. */
+static bool refill(struct weir__worker *worker)
+{
+	if (WEIR_LIKELY(take(worker)))
+		return true;
+	give_back(worker);
+	if (weir__pool_starve(worker->pool))
+		weir__pipeline_ring(worker->pipeline);
+	worker->starved = !take(worker);
+	return !worker->starved;
+}
+
+/* Fills worker->reader from the endpoint; returns what its read() returned. */
+static int read_vector(struct weir__worker *worker, struct weir__row *row)
+{
+	struct weir__endpoint *endpoint = row->endpoint;
+	struct weir_reader *reader = &worker->reader;
+	int rc;
+
+	reader->stash = worker->stash[0].index;
+	reader->stash_n = worker->stash[0].n;
+	reader->limit = reader->stash_n < worker->read_limit ? reader->stash_n : worker->read_limit;
+	reader->n = 0;
+	reader->bytes = 0;
+	reader->framing = (uint8_t)endpoint->info.framing;
+	reader->dropped = row->counters.drops;
+	reader->now = weir__now();
+	weir__reader_spill(reader);
+	rc = endpoint->type->read(endpoint->state, reader);
+	worker->stash[0].n = reader->stash_n;
+	return rc;
+}
+
+/*
+ * What the read tells about the inputs. A full vector: there may be more, here and at inputs that were empty
+ * when they were last asked. Else this one was drained, and only poll() can tell when there is more.
+ */
+static void note_readiness(struct weir__worker *worker, struct weir__endpoint *endpoint, uint64_t bit, int rc)
+{
+	if (worker->reader.n == worker->reader.limit)
+		worker->ready = ALL;
+	else if (endpoint->info.read_fd >= 0)
+		worker->ready &= ~bit;
+	/* A descriptor that hung up and has nothing more would wake the worker for ever. */
+	if (rc == 0 && !worker->reader.n && (worker->hung_up & bit))
+		rc = -EPIPE;
+	worker->hung_up &= ~bit;
+	if (WEIR_UNLIKELY(rc < 0))
+		weir__endpoint_gone(worker->pipeline, endpoint, rc == -ENODATA ? 0 : rc);
+}
+
+static bool read_endpoint(struct weir__worker *worker, const struct weir__input *input, uint64_t bit)
+{
+	struct weir__row *row = input->row;
+	const struct weir_reader *reader = &worker->reader;
+	const bool timed = weir__row_timed(row);
+	struct weir__vector vector;
+
+	if (!weir__endpoint_up(row->endpoint) || !refill(worker))
+		return false;
+	note_readiness(worker, row->endpoint, bit, read_vector(worker, row));
+	if (!reader->n)
+		return false;
+	if (timed)
+		weir__row_time(row, reader->n, weir__now() - reader->now);
+	weir__row_count(row, reader->n, reader->bytes);
+	vector.n = reader->n;
+	memcpy(vector.index, reader->index, reader->n * sizeof(vector.index[0]));
+	weir__check_pass(worker->pool, vector.index, vector.n, WEIR__OWNER_POOL, WEIR__OWNER_WORKER,
+			 row->path);
+	weir__walk(worker, input->first, &vector);
+	return true;
+}
+
+/* The metadata and headers were last touched on another processor: fetch them all at once. */
+static void prefetch(const struct weir_buf *bufs, const struct weir__vector *vector)
+{
+	for (uint32_t i = 0; i < vector->n; i++)
+		__builtin_prefetch(&bufs[vector->index[i]], 1);
+	for (uint32_t i = 0; i < vector->n; i++)
+		__builtin_prefetch(bufs[vector->index[i]].data, 1);
+}
+
+static bool read_ring(struct weir__worker *worker, const struct weir__input *input)
+{
+	struct weir__ring *ring = &input->row->ring;
+	struct weir__vector vector;
+	unsigned taken = 0;
+
+	while (taken < RING_BURST && !(input->sinks & worker->blocked) && weir__ring_pop(ring, &vector)) {
+		taken++;
+		weir__check_pass(worker->pool, vector.index, vector.n, WEIR__OWNER_RING, WEIR__OWNER_WORKER,
+				 input->row->path);
+		prefetch(worker->pool->bufs, &vector);
+		weir__walk(worker, input->first, &vector);
+	}
+	if (taken)
+		weir__ring_made_room(ring);
+	return taken > 0;
+}
+
+bool weir__worker_pass(struct weir__worker *worker)
+{
+	const struct weir__program *program = rcu_dereference(worker->program);
+	const bool run = weir__worker_phase(worker) == WEIR__PHASE_RUN;
+	bool found = worker->blocked ? weir__walk_retry(worker, program) : false;
+
+	weir_count(&worker->passes, 1);
+	if (WEIR_UNLIKELY(weir__pool_starving(worker->pool)) && !worker->starved)
+		give_back(worker);
+	worker->starved = false;
+	for (unsigned i = 0; i < program->n_inputs; i++) {
+		const struct weir__input *input = &program->inputs[i];
+		const uint64_t bit = 1ull << i;
+
+		if (input->sinks & worker->blocked)
+			continue;
+		if (input->row->kind == WEIR__ROW_RING)
+			found |= read_ring(worker, input);
+		else if (run && (worker->ready & bit))
+			found |= read_endpoint(worker, input, bit);
+	}
+	__atomic_store_n(&worker->stashed, worker->stash[0].n + worker->stash[1].n, __ATOMIC_RELAXED);
+	return found;
+}

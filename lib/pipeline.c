@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "build.h"
+#include "check.h"
+#include "clock.h"
+#include "error.h"
+#include "rcu.h"
+
+#define DEFAULT_DRAIN_MS 1000
+#define DRAIN_LOOK_US    100
+
+/* More than twice what a wake-up on another processor takes. */
+#define ADAPTIVE_SPIN_MAX_NS 50000
+
+void weir__log(struct weir_pipeline *pipeline, enum weir_log_level level, const char *format, ...)
+{
+	char line[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	if (pipeline->log)
+		pipeline->log(pipeline->log_data, level, line);
+	else if (level <= WEIR_LOG_WARNING)
+		fprintf(stderr, "weir: %s\n", line);
+}
+
+void weir__pipeline_ring(struct weir_pipeline *pipeline)
+{
+	for (unsigned i = 0; i < pipeline->n_workers; i++)
+		weir__doorbell_ring(&pipeline->workers[i].bell);
+}
+
+void weir__endpoint_gone(struct weir_pipeline *pipeline, struct weir__endpoint *endpoint, int error)
+{
+	uint32_t up = WEIR_ENDPOINT_UP;
+	uint32_t ended = WEIR_ENDPOINT_ENDED;
+	const uint32_t gone = error ? WEIR_ENDPOINT_DEAD : WEIR_ENDPOINT_ENDED;
+
+	/* Both ends may notice at once: the first one's error counts. */
+	if (error)
+		__atomic_compare_exchange_n(&endpoint->error, &(int){ 0 }, error, false, __ATOMIC_RELAXED,
+					    __ATOMIC_RELAXED);
+	if (!__atomic_compare_exchange_n(&endpoint->status, &up, gone, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_ACQUIRE) &&
+	    !(error && __atomic_compare_exchange_n(&endpoint->status, &ended, gone, false, __ATOMIC_ACQ_REL,
+						   __ATOMIC_ACQUIRE)))
+		return;
+	if (error)
+		weir__log(pipeline, WEIR_LOG_ERROR, "endpoint %s died: %s", endpoint->name, strerror(-error));
+	else
+		weir__log(pipeline, WEIR_LOG_INFO, "endpoint %s ended", endpoint->name);
+	/* The worker of its other end may wait for a descriptor that says nothing any more. */
+	weir__pipeline_ring(pipeline);
+}
+
+static int open_endpoints(struct weir_pipeline *pipeline, const struct weir__plan *plan)
+{
+	pipeline->endpoints = calloc(plan->n_endpoints, sizeof(*pipeline->endpoints));
+	if (!pipeline->endpoints)
+		return weir_failed(plan->err, -ENOMEM, "no memory for %u endpoints", plan->n_endpoints);
+	for (unsigned i = 0; i < plan->n_endpoints; i++) {
+		const struct weir__plan_endpoint *from = &plan->endpoints[i];
+		struct weir__endpoint *endpoint = &pipeline->endpoints[pipeline->n_endpoints++];
+		int rc;
+
+		endpoint->type = from->type;
+		endpoint->info = from->info;
+		endpoint->name = strdup(from->name);
+		endpoint->state = calloc(1, from->type->state_size ? from->type->state_size : 1);
+		if (!endpoint->name || !endpoint->state)
+			return weir_failed(plan->err, -ENOMEM, "no memory for endpoint '%s'", from->name);
+		weir__error_at(plan->err, "endpoint %s", from->name);
+		rc = from->type->open(endpoint->state, from->options, &endpoint->info, plan->err);
+		if (rc < 0)
+			return rc;
+		endpoint->open = true;
+	}
+	return 0;
+}
+
+static void close_endpoints(struct weir_pipeline *pipeline)
+{
+	for (unsigned i = 0; i < pipeline->n_endpoints; i++) {
+		struct weir__endpoint *endpoint = &pipeline->endpoints[i];
+
+		if (endpoint->open && endpoint->type->close)
+			endpoint->type->close(endpoint->state);
+		free(endpoint->state);
+		free(endpoint->name);
+	}
+	free(pipeline->endpoints);
+}
+
+static int init_worker(struct weir_pipeline *pipeline, struct weir__worker *worker,
+		       const struct weir_worker *given)
+{
+	worker->pipeline = pipeline;
+	worker->pool = &pipeline->pool;
+	snprintf(worker->name, sizeof(worker->name), "%s", given->name);
+	worker->cpu = given->cpu;
+	worker->unpinned = given->unpinned;
+	worker->read_limit = WEIR_VECTOR_SIZE;
+	worker->ready = UINT64_MAX;
+	worker->spin_us = given->spin_us;
+	worker->sleep_at_once = given->sleep_at_once;
+	worker->work.bufs = pipeline->pool.bufs;
+	worker->reader.bufs = pipeline->pool.bufs;
+	worker->reader.headroom = pipeline->pool.headroom;
+	worker->reader.engine = &worker->spill;
+	worker->spill.jumbo = worker->stash[1].index;
+	worker->spill.jumbo_n = &worker->stash[1].n;
+	if (!pipeline->pool.jumbo)
+		worker->spill.scratch = malloc(WEIR__SCRATCH_SIZE);
+	if (!pipeline->pool.jumbo && !worker->spill.scratch)
+		return -ENOMEM;
+	return weir__doorbell_open(&worker->bell);
+}
+
+static int init_workers(struct weir_pipeline *pipeline, const struct weir__plan *plan)
+{
+	int rc;
+
+	pipeline->workers = aligned_alloc(64, plan->n_workers * sizeof(*pipeline->workers));
+	if (!pipeline->workers)
+		return weir_failed(plan->err, -ENOMEM, "no memory for %u workers", plan->n_workers);
+	memset(pipeline->workers, 0, plan->n_workers * sizeof(*pipeline->workers));
+	for (unsigned i = 0; i < plan->n_workers; i++) {
+		pipeline->workers[i].bell.fd = -1;
+		pipeline->n_workers++;
+		rc = init_worker(pipeline, &pipeline->workers[i], &plan->config->workers[i]);
+		if (rc < 0)
+			return weir_failed(plan->err, rc, "worker '%s': %s", plan->config->workers[i].name,
+					   strerror(-rc));
+	}
+	return 0;
+}
+
+static void free_workers(struct weir_pipeline *pipeline)
+{
+	for (unsigned i = 0; i < pipeline->n_workers; i++) {
+		if (pipeline->workers[i].bell.fd >= 0)
+			weir__doorbell_close(&pipeline->workers[i].bell);
+		free(pipeline->workers[i].spill.scratch);
+	}
+	free(pipeline->workers);
+}
+
+/* Everything behind the plan, in the order in which one part needs another. */
+static int build(struct weir_pipeline *pipeline, struct weir__plan *plan)
+{
+	int rc;
+
+	weir__error_at(plan->err, "%s", "");
+	rc = weir__pool_create(&pipeline->pool, &plan->pool, plan->err);
+	if (rc == 0)
+		rc = init_workers(pipeline, plan);
+	if (rc == 0)
+		rc = open_endpoints(pipeline, plan);
+	if (rc < 0)
+		return rc;
+	rc = weir__build(pipeline, plan);
+	return rc < 0 ? weir_failed(plan->err, rc, "no memory for the programs of %u workers",
+				    plan->n_workers)
+		      : 0;
+}
+
+int weir_pipeline_create(struct weir_pipeline **result, const struct weir_config *config,
+			 struct weir_error *err)
+{
+	struct weir_error unused;
+	struct weir__plan *plan = malloc(sizeof(*plan));
+	struct weir_pipeline *pipeline = calloc(1, sizeof(*pipeline));
+	int rc = -ENOMEM;
+
+	*result = NULL;
+	if (!err)
+		err = &unused;
+	weir__error_clear(err);
+	if (!plan || !pipeline) {
+		weir_failed(err, -ENOMEM, "no memory for a pipeline");
+		free(pipeline);
+		pipeline = NULL;
+	} else {
+		pipeline->drain_ms = config->drain_ms ? config->drain_ms : DEFAULT_DRAIN_MS;
+		pipeline->log = config->log;
+		pipeline->log_data = config->log_data;
+		rc = weir__plan_make(plan, config, err);
+		if (rc == 0)
+			rc = build(pipeline, plan);
+		weir__plan_free(plan);
+	}
+	free(plan);
+	if (rc == 0)
+		*result = pipeline;
+	else
+		weir_pipeline_destroy(pipeline);
+	weir__error_at(err, "%s", "");
+	return rc;
+}
+
+/* Processors that may be used, for all threads of the process that did not ask for less. */
+static unsigned cpu_count(void)
+{
+	cpu_set_t cpus;
+
+	return sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? (unsigned)CPU_COUNT(&cpus) : 1;
+}
+
+/* Whether all inputs of a worker are rings. Looking at a descriptor instead is a system call, as dear as to
+ * wait for it. */
+static bool only_rings(const struct weir__program *program)
+{
+	for (unsigned i = 0; i < program->n_inputs; i++)
+		if (program->inputs[i].row->kind != WEIR__ROW_RING)
+			return false;
+	return true;
+}
+
+/*
+ * How long workers may spin while they wait. By themselves they do only where it costs nobody: at rings, and
+ * with a processor left over. No setting makes more of them spin than there are processors.
+ */
+static void allow_spinning(struct weir_pipeline *pipeline)
+{
+	const unsigned cpus = cpu_count();
+	unsigned spinning = 0;
+
+	for (unsigned i = 0; i < pipeline->n_workers; i++) {
+		struct weir__worker *worker = &pipeline->workers[i];
+		bool adaptive = !worker->spin_us && !worker->sleep_at_once && only_rings(worker->program) &&
+				pipeline->n_workers < cpus;
+
+		worker->spin_min_ns = worker->spin_us * 1000ull;
+		worker->spin_max_ns = adaptive ? ADAPTIVE_SPIN_MAX_NS : worker->spin_min_ns;
+		spinning += worker->spin_max_ns > 0;
+	}
+	if (spinning <= cpus)
+		return;
+	weir__log(pipeline, WEIR_LOG_WARNING, "%u workers are to spin on %u processors: none of them will",
+		  spinning, cpus);
+	for (unsigned i = 0; i < pipeline->n_workers; i++)
+		pipeline->workers[i].spin_min_ns = pipeline->workers[i].spin_max_ns = 0;
+}
+
+int weir_pipeline_start(struct weir_pipeline *pipeline, struct weir_error *err)
+{
+	struct weir_error unused;
+
+	if (!err)
+		err = &unused;
+	weir__error_clear(err);
+	if (pipeline->running)
+		return weir_failed(err, -EALREADY, "the pipeline runs already");
+	allow_spinning(pipeline);
+	for (unsigned i = 0; i < pipeline->n_workers; i++) {
+		int rc = weir__worker_start(&pipeline->workers[i], err);
+
+		if (rc == 0)
+			continue;
+		while (i-- > 0)
+			weir__worker_stop(&pipeline->workers[i]);
+		return rc;
+	}
+	pipeline->running = true;
+	return 0;
+}
+
+/* Whether nothing is in flight as far as another thread can see at this moment. */
+static bool looks_empty(const struct weir_pipeline *pipeline)
+{
+	for (unsigned i = 0; i < pipeline->n_workers; i++)
+		if (__atomic_load_n(&pipeline->workers[i].blocked, __ATOMIC_RELAXED))
+			return false;
+	for (unsigned i = 0; i < pipeline->n_rows; i++)
+		if (pipeline->rows[i].kind == WEIR__ROW_RING && weir__ring_size(&pipeline->rows[i].ring))
+			return false;
+	return true;
+}
+
+/*
+ * The same for certain, once no reader gives anything: what a worker had in its hands at one look has left or
+ * come to a ring when every worker has passed a quiescent state, so a packet can hide from no more looks than
+ * there are rings.
+ */
+static bool is_empty(const struct weir_pipeline *pipeline)
+{
+	for (unsigned looks = 0; looks <= pipeline->n_rings; looks++) {
+		if (!looks_empty(pipeline))
+			return false;
+		synchronize_rcu();
+	}
+	return looks_empty(pipeline);
+}
+
+static void set_phase(struct weir_pipeline *pipeline, enum weir__phase phase)
+{
+	for (unsigned i = 0; i < pipeline->n_workers; i++)
+		weir__worker_set_phase(&pipeline->workers[i], phase);
+}
+
+/* Waits until done() or the deadline. Returns whether it was done. */
+static bool wait_until(const struct weir_pipeline *pipeline, bool (*done)(const struct weir_pipeline *),
+		       int timeout_ms)
+{
+	const uint64_t deadline = weir__now() + (timeout_ms < 0 ? 0 : (uint64_t)timeout_ms * 1000000);
+	const struct timespec pause = { .tv_nsec = DRAIN_LOOK_US * 1000 };
+
+	while (!done(pipeline)) {
+		if (timeout_ms >= 0 && weir__now() >= deadline)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+/* What is left after the workers have ended. Their stashes are at hand for any thread now. */
+static void drop_rest(struct weir_pipeline *pipeline)
+{
+	for (unsigned i = 0; i < pipeline->n_rows; i++) {
+		struct weir__row *row = &pipeline->rows[i];
+		struct weir__vector vector;
+
+		weir_count(&row->counters.drops[WEIR__REASON_STOPPED], row->backlog.n);
+		weir__worker_free(row->worker, row->backlog.index, row->backlog.n, row->path);
+		row->backlog.n = 0;
+		while (row->kind == WEIR__ROW_RING && weir__ring_pop(&row->ring, &vector)) {
+			weir__check_pass(&pipeline->pool, vector.index, vector.n, WEIR__OWNER_RING,
+					 WEIR__OWNER_WORKER, row->path);
+			weir_count(&row->counters.drops[WEIR__REASON_STOPPED], vector.n);
+			weir__worker_free(row->worker, vector.index, vector.n, row->path);
+		}
+	}
+	for (unsigned i = 0; i < pipeline->n_workers; i++) {
+		struct weir__worker *worker = &pipeline->workers[i];
+
+		worker->blocked = 0;
+		worker->stashed = worker->stash[0].n + worker->stash[1].n;
+	}
+}
+
+int weir_pipeline_stop(struct weir_pipeline *pipeline)
+{
+	bool drained;
+
+	if (!pipeline->running)
+		return 0;
+	set_phase(pipeline, WEIR__PHASE_DRAIN);
+	synchronize_rcu(); /* after it, no worker reads from an endpoint any more */
+	drained = wait_until(pipeline, is_empty, (int)pipeline->drain_ms);
+	for (unsigned i = 0; i < pipeline->n_workers; i++)
+		weir__worker_stop(&pipeline->workers[i]);
+	pipeline->running = false;
+	drop_rest(pipeline);
+	return drained ? 0 : -ETIMEDOUT;
+}
+
+void weir_pipeline_destroy(struct weir_pipeline *pipeline)
+{
+	if (!pipeline)
+		return;
+	weir_pipeline_stop(pipeline);
+	weir__build_free(pipeline);
+	close_endpoints(pipeline);
+	free_workers(pipeline);
+	weir__pool_destroy(&pipeline->pool);
+	free(pipeline);
+}
+
+static bool readers_ended(const struct weir_pipeline *pipeline)
+{
+	for (unsigned i = 0; i < pipeline->n_endpoints; i++)
+		if (pipeline->endpoints[i].reader && weir__endpoint_up(&pipeline->endpoints[i]))
+			return false;
+	return is_empty(pipeline);
+}
+
+int weir_pipeline_wait(struct weir_pipeline *pipeline, int timeout_ms)
+{
+	if (!pipeline->running)
+		return -EINVAL;
+	return wait_until(pipeline, readers_ended, timeout_ms) ? 0 : -ETIMEDOUT;
+}
+
+static struct weir__endpoint *find_endpoint(struct weir_pipeline *pipeline, const char *name)
+{
+	for (unsigned i = 0; i < pipeline->n_endpoints; i++)
+		if (strcmp(pipeline->endpoints[i].name, name) == 0)
+			return &pipeline->endpoints[i];
+	return NULL;
+}
+
+int weir_pipeline_endpoint_state(struct weir_pipeline *pipeline, const char *name, int *error)
+{
+	const struct weir__endpoint *endpoint = find_endpoint(pipeline, name);
+	int status;
+
+	if (!endpoint)
+		return -ENOENT;
+	status = (int)__atomic_load_n(&endpoint->status, __ATOMIC_ACQUIRE);
+	if (error)
+		*error = status == WEIR_ENDPOINT_DEAD ? __atomic_load_n(&endpoint->error, __ATOMIC_RELAXED)
+						      : 0;
+	return status;
+}
+
+int weir_pipeline_endpoint_recover(struct weir_pipeline *pipeline, const char *name, struct weir_error *err)
+{
+	struct weir_error unused;
+	struct weir__endpoint *endpoint = find_endpoint(pipeline, name);
+	int rc;
+
+	if (!err)
+		err = &unused;
+	weir__error_clear(err);
+	if (!endpoint)
+		return weir_failed(err, -ENOENT, "no endpoint is named '%s'", name);
+	weir__error_at(err, "endpoint %s", name);
+	if (!weir__endpoint_dead(endpoint))
+		return weir_failed(err, -EALREADY, "it is not dead");
+	if (!endpoint->type->recover)
+		return weir_failed(err, -ENOTSUP, "%s cannot be recovered", endpoint->type->name);
+	synchronize_rcu(); /* after it, no worker is inside the endpoint */
+	rc = endpoint->type->recover(endpoint->state, err);
+	if (rc < 0)
+		return rc;
+	__atomic_store_n(&endpoint->error, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&endpoint->status, WEIR_ENDPOINT_UP, __ATOMIC_RELEASE);
+	weir__pipeline_ring(pipeline);
+	weir__log(pipeline, WEIR_LOG_INFO, "endpoint %s is back", name);
+	return 0;
+}
+
+void *weir_pipeline_endpoint(struct weir_pipeline *pipeline, const char *name,
+			     const struct weir_endpoint_type *type)
+{
+	struct weir__endpoint *endpoint = find_endpoint(pipeline, name);
+
+	return endpoint && endpoint->type == type ? endpoint->state : NULL;
+}
+
+const void *weir_pipeline_stage(struct weir_pipeline *pipeline, const char *path,
+				const struct weir_stage_type *type)
+{
+	for (unsigned i = 0; i < pipeline->n_rows; i++)
+		if (pipeline->rows[i].type == type && strcmp(pipeline->rows[i].path, path) == 0)
+			return pipeline->rows[i].state;
+	return NULL;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR__PIPELINE_H
+#define WEIR__PIPELINE_H
+
+#include <weir/pipeline.h>
+
+#include "endpoint.h"
+#include "worker.h"
+
+struct weir_pipeline {
+	struct weir__pool pool;
+	struct weir__endpoint *endpoints;
+	unsigned n_endpoints;
+	struct weir__worker *workers;
+	unsigned n_workers;
+	struct weir__row *rows;
+	unsigned n_rows;
+	unsigned n_rings;
+	unsigned drain_ms;
+	bool running;
+	weir_log *log;
+	void *log_data;
+};
+
+/* Passes a line to the log of the pipeline. */
+void weir__log(struct weir_pipeline *pipeline, enum weir_log_level level, const char *format, ...)
+	WEIR_PRINTF(3, 4);
+
+/* An endpoint ended (error 0) or died: one event, however many workers notice. A worker's thread. */
+void weir__endpoint_gone(struct weir_pipeline *pipeline, struct weir__endpoint *endpoint, int error);
+
+/* Rings every worker. Any thread. */
+void weir__pipeline_ring(struct weir_pipeline *pipeline);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A hand-off from one worker to another: a Concurrency Kit ring with one producer and one consumer whose
+ * elements are whole vectors, and the doorbell of the consumer. The only file that knows ck_ring's SPSC side.
+ */
+#ifndef WEIR__RING_H
+#define WEIR__RING_H
+
+#include <ck_ring.h>
+
+#include "doorbell.h"
+#include "tsan.h"
+#include "vector.h"
+
+CK_RING_PROTOTYPE(weir__vector, weir__vector)
+
+struct weir__ring {
+	ck_ring_t ring; /* keeps producer and consumer on lines of their own */
+	struct weir__vector *slots;
+	uint32_t capacity; /* vectors that fit; ck_ring has at least one slot more */
+	struct weir__doorbell *consumer;
+	struct weir__doorbell *producer;
+	_Alignas(64) uint32_t waiting; /* the producer found it full and sleeps, or is about to */
+};
+
+#define WEIR__RING_CAPACITY     16 /* by default */
+#define WEIR__RING_CAPACITY_MAX 65535
+
+/* capacity: usable vectors, 1 to WEIR__RING_CAPACITY_MAX. Returns 0 or -ENOMEM. */
+int weir__ring_init(struct weir__ring *ring, uint32_t capacity, struct weir__doorbell *producer,
+		    struct weir__doorbell *consumer);
+void weir__ring_fini(struct weir__ring *ring);
+
+/* Hands a copy of the vector over, without ringing. Returns false if the ring is full. The producer's thread.
+ */
+WEIR__NO_TSAN static inline bool weir__ring_push(struct weir__ring *ring, const struct weir__vector *vector)
+{
+	unsigned used;
+	struct weir__vector *slot =
+		ck_ring_enqueue_reserve_spsc_size_weir__vector(&ring->ring, ring->slots, &used);
+
+	if (!slot || used >= ring->capacity)
+		return false;
+	*slot = *vector;
+	weir__tsan_release(&ring->ring.p_tail);
+	/* Publishes the slot behind a store barrier, which pairs with the load barrier of the dequeue. */
+	ck_ring_enqueue_commit_spsc(&ring->ring);
+	return true;
+}
+
+/* Takes the oldest vector. Returns false if there is none. The consumer's thread. */
+WEIR__NO_TSAN static inline bool weir__ring_pop(struct weir__ring *ring, struct weir__vector *vector)
+{
+	if (!ck_ring_dequeue_spsc_weir__vector(&ring->ring, ring->slots, vector))
+		return false;
+	weir__tsan_acquire(&ring->ring.p_tail);
+	return true;
+}
+
+/*
+ * The producer is about to sleep until there is room; returns false if there is some already. The mark and
+ * its removal below are read-modify-writes of one word: either the consumer that made room sees the mark, or
+ * the producer sees the room.
+ */
+static inline bool weir__ring_wait(struct weir__ring *ring)
+{
+	__atomic_exchange_n(&ring->waiting, 1, __ATOMIC_ACQ_REL);
+	return ck_ring_size(&ring->ring) >= ring->capacity;
+}
+
+/* The consumer has made room. */
+static inline void weir__ring_made_room(struct weir__ring *ring)
+{
+	if (__atomic_exchange_n(&ring->waiting, 0, __ATOMIC_ACQ_REL))
+		weir__doorbell_ring(ring->producer);
+}
+
+/* Vectors in the ring; exact at rest. Any thread. */
+static inline uint32_t weir__ring_size(const struct weir__ring *ring)
+{
+	return ck_ring_size(&ring->ring);
+}
+
+#endif

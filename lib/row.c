@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "row.h"
+
+#define REASON(reason) [WEIR__REASON_##reason - WEIR_REASONS_MAX]
+
+const struct weir_reason weir__reasons[] = {
+	REASON(BAD_VERDICT) = { "bad_verdict", "the stage gave a verdict that its type does not have" },
+	REASON(EXIT) = { "exit", "the stage sent it to an exit that leads to no chain" },
+	REASON(RING_FULL) = { "ring_full", "the worker behind the ring did not keep up" },
+	REASON(DOWN) = { "endpoint_down", "the endpoint is dead" },
+	REASON(TOO_LONG) = { "too_long", "larger than a small buffer, and the pool has no jumbo buffers" },
+	REASON(STOPPED) = { "stopped", "it could not leave before the pipeline stopped" },
+};

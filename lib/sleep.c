@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a worker with nothing to do waits: every condition under which it must not, then one poll() on the
+ * rest. */
+#include <errno.h>
+#include <poll.h>
+
+#include "pipeline.h"
+#include "rcu.h"
+
+/* What a sleeping worker waits for: its bell, then the inputs and sinks that have a descriptor. */
+struct wait {
+	unsigned n;
+	struct pollfd fds[1 + WEIR__INPUTS_MAX + WEIR__SINKS_MAX];
+	uint64_t input[1 + WEIR__INPUTS_MAX + WEIR__SINKS_MAX]; /* the bit of the input; 0: a sink */
+};
+
+static void wait_add(struct wait *wait, int fd, short events, uint64_t input)
+{
+	wait->fds[wait->n] = (struct pollfd){ .fd = fd, .events = events };
+	wait->input[wait->n++] = input;
+}
+
+/* Returns false if there is something to read already. */
+static bool wait_for_input(struct weir__worker *worker, const struct weir__input *input, uint64_t bit,
+			   struct wait *wait)
+{
+	const struct weir__endpoint *endpoint = input->row->endpoint;
+
+	if (input->sinks & worker->blocked)
+		return true;
+	if (input->row->kind == WEIR__ROW_RING)
+		return weir__ring_size(&input->row->ring) == 0;
+	if (weir__worker_phase(worker) != WEIR__PHASE_RUN || !weir__endpoint_up(endpoint) || worker->starved)
+		return true;
+	if (endpoint->info.read_fd < 0)
+		return false;
+	if (endpoint->type->arm && !endpoint->type->arm(endpoint->state)) {
+		worker->ready |= bit;
+		return false;
+	}
+	wait_add(wait, endpoint->info.read_fd, POLLIN, bit);
+	return true;
+}
+
+/* Returns false if the sink can go on already. */
+static bool wait_for_sink(const struct weir__op *op, struct wait *wait)
+{
+	const struct weir__endpoint *endpoint = op->row->endpoint;
+
+	if (op->row->kind == WEIR__ROW_RING)
+		return weir__ring_wait(&op->row->ring);
+	if (weir__endpoint_dead(endpoint) || endpoint->info.write_fd < 0)
+		return false;
+	wait_add(wait, endpoint->info.write_fd, endpoint->info.write_events, 0);
+	return true;
+}
+
+static bool can_help(const struct weir__worker *worker)
+{
+	return weir__pool_starving(worker->pool) && !worker->starved &&
+	       worker->stash[0].n + worker->stash[1].n > 0;
+}
+
+/* The last look before blocking, after the worker has announced that it sleeps. Returns false if there is
+ * work. */
+static bool prepare(struct weir__worker *worker, const struct weir__program *program, struct wait *wait)
+{
+	bool sleep = weir__worker_phase(worker) != WEIR__PHASE_STOP && !can_help(worker);
+
+	wait->n = 0;
+	wait_add(wait, worker->bell.fd, POLLIN, 0);
+	for (unsigned i = 0; i < program->n_inputs; i++)
+		sleep &= wait_for_input(worker, &program->inputs[i], 1ull << i, wait);
+	for (uint64_t left = worker->blocked; left; left &= left - 1)
+		sleep &= wait_for_sink(program->sinks[__builtin_ctzll(left)], wait);
+	return sleep && rcu_dereference(worker->program) == program;
+}
+
+static void disarm(const struct weir__program *program)
+{
+	for (unsigned i = 0; i < program->n_inputs; i++) {
+		const struct weir__endpoint *endpoint = program->inputs[i].row->endpoint;
+
+		if (endpoint && endpoint->type->disarm && weir__endpoint_up(endpoint))
+			endpoint->type->disarm(endpoint->state);
+	}
+}
+
+static void block(struct weir__worker *worker, struct wait *wait)
+{
+	weir_count(&worker->sleeps, 1);
+	rcu_thread_offline();
+	while (poll(wait->fds, wait->n, -1) < 0 && errno == EINTR)
+		;
+	rcu_thread_online();
+	for (unsigned i = 1; i < wait->n; i++) {
+		if (wait->fds[i].revents)
+			worker->ready |= wait->input[i];
+		if (wait->fds[i].revents & (POLLHUP | POLLNVAL))
+			worker->hung_up |= wait->input[i];
+	}
+}
+
+void weir__worker_sleep(struct weir__worker *worker)
+{
+	const struct weir__program *program = rcu_dereference(worker->program);
+	struct wait wait;
+	bool rung = false;
+
+	weir__doorbell_sleep(&worker->bell);
+	if (prepare(worker, program, &wait)) {
+		block(worker, &wait);
+		rung = wait.fds[0].revents != 0;
+	}
+	weir__doorbell_awake(&worker->bell, rung);
+	/* While the worker was offline, its program may have been replaced and freed. */
+	if (rcu_dereference(worker->program) != program)
+		worker->ready = UINT64_MAX;
+	disarm(rcu_dereference(worker->program));
+}

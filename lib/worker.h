@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One thread that runs one program, pass by pass: retry what was stuck, take a vector from every input that
+ * has one, run it through its rows. When a pass finds nothing, the worker spins as long as that pays, then
+ * sleeps.
+ */
+#ifndef WEIR__WORKER_H
+#define WEIR__WORKER_H
+
+#include <pthread.h>
+
+#include "doorbell.h"
+#include "pool.h"
+#include "program.h"
+#include "reader.h"
+
+struct weir_pipeline;
+
+enum weir__phase {
+	WEIR__PHASE_RUN = 0,
+	WEIR__PHASE_DRAIN, /* nothing more is read from endpoints */
+	WEIR__PHASE_STOP,  /* the thread ends */
+};
+
+struct weir__worker {
+	/* Written by control threads. */
+	const struct weir__program *program; /* RCU */
+	uint32_t phase; /* enum weir__phase; each change is followed by a ring of the bell */
+	struct weir__doorbell bell;
+
+	/* The thread's own, read by others where it says so. */
+	_Alignas(
+		64) uint64_t ready; /* inputs that may have packets, by bit: the rest would only say EAGAIN */
+	uint64_t hung_up;           /* inputs whose descriptor hung up, by bit */
+	uint64_t blocked;           /* sinks with a backlog, by bit; read by others */
+	bool starved;               /* an input found no buffer in this pass */
+	uint64_t worked_at;         /* when a pass last found something, while spinning; else 0 */
+	uint64_t spin_ns;           /* how long to spin now */
+	uint64_t passes;            /* counters, read by others */
+	uint64_t sleeps;
+	uint64_t stashed;            /* buffers in the stashes after the last pass */
+	struct weir__stash stash[2]; /* small, jumbo */
+	struct weir__spill spill;
+	struct weir_work work;
+	struct weir_reader reader;
+	struct weir_writer writer;
+
+	/* Fixed at creation. */
+	uint32_t read_limit; /* packets of one read, at most WEIR_VECTOR_SIZE */
+	struct weir_pipeline *pipeline;
+	struct weir__pool *pool;
+	char name[16];
+	unsigned cpu;
+	bool unpinned;
+	unsigned spin_us;
+	bool sleep_at_once;
+	uint64_t spin_min_ns; /* bounds of spin_ns, set when it starts; both 0: never spins */
+	uint64_t spin_max_ns;
+	pthread_t thread;
+	bool running;
+};
+
+/* Starts the thread, pinned and named, in phase RUN. Returns 0 or a negative errno, in words in err. */
+int weir__worker_start(struct weir__worker *worker, struct weir_error *err);
+
+/* Ends the thread; what it holds stays in the worker. */
+void weir__worker_stop(struct weir__worker *worker);
+
+static inline enum weir__phase weir__worker_phase(const struct weir__worker *worker)
+{
+	return (enum weir__phase)__atomic_load_n(&worker->phase, __ATOMIC_ACQUIRE);
+}
+
+/* Changes the phase and makes the worker notice. Control thread. */
+void weir__worker_set_phase(struct weir__worker *worker, enum weir__phase phase);
+
+/* One turn of the loop: returns whether it found anything to do. The worker's thread, online. */
+bool weir__worker_pass(struct weir__worker *worker);
+
+/* Blocks until there may be something to do. The worker's thread, online. */
+void weir__worker_sleep(struct weir__worker *worker);
+
+/* Frees buffers into the stash. The worker's thread, or any while it does not run. */
+void weir__worker_free(struct weir__worker *worker, const uint32_t *index, uint32_t n, const char *path);
+
+#endif
