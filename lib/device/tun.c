@@ -218,6 +218,7 @@ static int tun_open(void *state, const void *opts, struct weir_endpoint_info *in
 	tun->fd = -1;
 	tun->netns = -1;
 	tun->tap = options->tap;
+	tun->packet_information = options->packet_information;
 	tun->flags = (options->tap ? IFF_TAP : IFF_TUN) | (options->packet_information ? 0 : IFF_NO_PI) |
 		     (options->exclusive ? IFF_TUN_EXCL : 0);
 	tun->persist = options->persist;

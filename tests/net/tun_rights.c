@@ -9,7 +9,6 @@
 #include <sys/wait.h>
 
 #include "device.h"
-#include "kernel.h"
 #include "netns.h"
 
 /* A process with a network namespace of its own; it ends when the test does, however that ends. */
@@ -262,11 +261,9 @@ static void lets_its_owner_in(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lives_in_another_namespace),
-		cmocka_unit_test(says_which_namespace_is_missing),
-		cmocka_unit_test(says_which_path_is_missing),
-		cmocka_unit_test(says_what_is_not_allowed),
-		cmocka_unit_test(lets_its_owner_in),
+		device_test(lives_in_another_namespace), device_test(says_which_namespace_is_missing),
+		device_test(says_which_path_is_missing), device_test(says_what_is_not_allowed),
+		device_test(lets_its_owner_in),
 	};
 
 	namespace_enter();

@@ -6,9 +6,10 @@
 #include <netinet/ip6.h>
 #include <netinet/udp.h>
 
+#include <linux/if_tun.h>
+
 #include "device.h"
 #include "io.h"
-#include "kernel.h"
 
 #define PORT     4242
 #define UDP_HEAD (sizeof(struct ip) + sizeof(struct udphdr))
@@ -345,6 +346,43 @@ static void loses_nothing_when_the_mtu_is_set(void **state)
 	free(bytes);
 }
 
+/* Over the pseudo-header, which the rest of the IP header is made into. */
+static bool udp_checksum_is_right(const uint8_t *bytes, uint32_t len)
+{
+	uint32_t sum = IPPROTO_UDP + (len - (uint32_t)sizeof(struct ip));
+
+	assert_int_equal(len % 2, 0);
+	for (uint32_t i = 12; i < len; i += 2)
+		sum += (uint32_t)bytes[i] << 8 | bytes[i + 1];
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum == 0xffff;
+}
+
+/* Whoever had a persistent device before us may have told the kernel to leave checksums and segments to him.
+ */
+static void takes_no_offload_over(void **state)
+{
+	struct ifreq request = { .ifr_name = "weir0", .ifr_flags = IFF_TUN | IFF_NO_PI };
+	struct device device;
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(ioctl(fd, TUNSETIFF, &request), 0);
+	assert_int_equal(ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6), 0);
+	assert_int_equal(ioctl(fd, TUNSETPERSIST, 1), 0);
+	close(fd);
+	OPEN(&device, .mtu = 1500);
+	fd = udp_socket("10.9.0.2");
+	udp_send(fd, "10.9.0.1", "question", 8);
+	read_some(&device, 1);
+	assert_udp(io_packet(&io, 0)->data, io_packet(&io, 0)->len, "question", 8);
+	assert_true(udp_checksum_is_right(io_packet(&io, 0)->data, io_packet(&io, 0)->len));
+	close(fd);
+	device_close(&device);
+	assert_int_equal(kernel_delete("weir0"), 0);
+}
+
 static void drops_what_the_device_refuses(void **state)
 {
 	static const uint8_t no_version[20] = { 0x15 }, short_frame[13];
@@ -519,20 +557,21 @@ static void fails_to_recover_and_then_succeeds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(carries_packets_both_ways),
-		cmocka_unit_test(reads_vectors_in_order),
-		cmocka_unit_test(carries_ipv6),
-		cmocka_unit_test(carries_packet_information),
-		cmocka_unit_test(carries_frames),
-		cmocka_unit_test(carries_the_largest_packets),
-		cmocka_unit_test(notices_an_mtu_that_was_raised),
-		cmocka_unit_test(loses_nothing_when_the_mtu_is_set),
-		cmocka_unit_test(drops_what_the_device_refuses),
-		cmocka_unit_test(drops_while_it_is_down),
-		cmocka_unit_test(tells_what_the_kernel_dropped),
-		cmocka_unit_test(comes_back_with_everything),
-		cmocka_unit_test(carries_packets_after_recovery),
-		cmocka_unit_test(fails_to_recover_and_then_succeeds),
+		device_test(carries_packets_both_ways),
+		device_test(reads_vectors_in_order),
+		device_test(carries_ipv6),
+		device_test(carries_packet_information),
+		device_test(carries_frames),
+		device_test(carries_the_largest_packets),
+		device_test(notices_an_mtu_that_was_raised),
+		device_test(loses_nothing_when_the_mtu_is_set),
+		device_test(takes_no_offload_over),
+		device_test(drops_what_the_device_refuses),
+		device_test(drops_while_it_is_down),
+		device_test(tells_what_the_kernel_dropped),
+		device_test(comes_back_with_everything),
+		device_test(carries_packets_after_recovery),
+		device_test(fails_to_recover_and_then_succeeds),
 	};
 
 	namespace_enter();

@@ -11,6 +11,7 @@
 #include "device/tun.h"
 #include "error.h"
 #include "io.h"
+#include "row.h"
 
 #define ROUTES(...)                 \
 	(const struct weir_route[]) \
@@ -69,6 +70,8 @@ static void checks_the_mtu(void **state)
 	accepts("tap0", .tap = true, .mtu = 65521);
 	refuses("mtu: 67 is not from 68 to 65535", "tun0", .mtu = 67);
 	refuses("mtu: 65536 is not from 68 to 65535", "tun0", .mtu = 65536);
+	accepts("tun0", .packet_information = true, .mtu = 65531);
+	refuses("mtu: 65532 is not from 68 to 65531", "tun0", .packet_information = true, .mtu = 65532);
 	refuses("mtu: 65522 is not from 68 to 65521", "tap0", .tap = true, .mtu = 65522);
 }
 
@@ -296,10 +299,10 @@ static void returns_though_all_is_dropped(void **state)
 	io->reader.limit = 3;
 	weir__reader_spill(&io->reader);
 	assert_int_equal(weir_tun_type.read(&fake->tun, &io->reader), 0);
-	assert_int_equal(io->spill.too_long, 3);
+	assert_int_equal(io->dropped[WEIR__REASON_TOO_LONG], 3);
 	assert_int_equal(io->reader.n, 0);
 	assert_int_equal(weir_tun_type.read(&fake->tun, &io->reader), 0);
-	assert_int_equal(io->spill.too_long, 5);
+	assert_int_equal(io->dropped[WEIR__REASON_TOO_LONG], 5);
 }
 
 static void waits_for_a_jumbo_buffer(void **state)
