@@ -554,6 +554,28 @@ static void fails_to_recover_and_then_succeeds(void **state)
 	device_close(&device);
 }
 
+/* A route of another device is in the way: the new device is there, but not as it was. */
+static void finishes_a_recovery_that_failed(void **state)
+{
+	const struct weir_route routes[] = { { .to = "10.20.0.0/16" }, { .to = NULL } };
+	struct device device, other;
+	int fd;
+
+	(void)state;
+	OPEN(&device, .route = routes);
+	fd = udp_socket("10.9.0.2");
+	assert_int_equal(kernel_delete("weir0"), 0);
+	device_must_open(&other, "weir1", .no_ipv6 = true, .route = routes);
+	assert_int_equal(weir_tun_type.recover(device.state, &device.err), -EEXIST);
+	assert_non_null(strstr(device.err.text, "route 10.20.0.0/16: File exists"));
+	device_close(&other);
+	assert_int_equal(weir_tun_type.recover(device.state, &device.err), 0);
+	assert_int_equal(kernel_routes("weir0", "10.20.0.0/16 via - metric 0 table 254"), 1);
+	assert_traffic(&device, fd);
+	close(fd);
+	device_close(&device);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -572,6 +594,7 @@ int main(void)
 		device_test(comes_back_with_everything),
 		device_test(carries_packets_after_recovery),
 		device_test(fails_to_recover_and_then_succeeds),
+		device_test(finishes_a_recovery_that_failed),
 	};
 
 	namespace_enter();
