@@ -76,21 +76,18 @@ static uint16_t header_checksum(const uint8_t *header)
 static uint32_t udp_packet(uint8_t *at, const char *from, const char *to, const void *bytes, size_t n)
 {
 	const uint16_t length = (uint16_t)(UDP_HEAD + n);
-	struct ip *ip = (void *)at;
-	struct udphdr *udp = (void *)(at + sizeof(*ip));
+	struct ip ip = { .ip_v = 4, .ip_hl = 5, .ip_len = htons(length), .ip_ttl = 64, .ip_p = IPPROTO_UDP };
+	struct udphdr udp = {
+		.uh_sport = htons(PORT),
+		.uh_dport = htons(PORT),
+		.uh_ulen = htons((uint16_t)(length - sizeof(ip))),
+	};
 
-	memset(at, 0, UDP_HEAD);
-	ip->ip_v = 4;
-	ip->ip_hl = 5;
-	ip->ip_len = htons(length);
-	ip->ip_ttl = 64;
-	ip->ip_p = IPPROTO_UDP;
-	inet_pton(AF_INET, from, &ip->ip_src);
-	inet_pton(AF_INET, to, &ip->ip_dst);
-	ip->ip_sum = htons(header_checksum(at));
-	udp->uh_sport = htons(PORT);
-	udp->uh_dport = htons(PORT);
-	udp->uh_ulen = htons((uint16_t)(length - sizeof(*ip)));
+	inet_pton(AF_INET, from, &ip.ip_src);
+	inet_pton(AF_INET, to, &ip.ip_dst);
+	ip.ip_sum = htons(header_checksum((const uint8_t *)&ip));
+	memcpy(at, &ip, sizeof(ip));
+	memcpy(at + sizeof(ip), &udp, sizeof(udp));
 	memcpy(at + UDP_HEAD, bytes, n);
 	return length;
 }
