@@ -88,8 +88,9 @@ static int way_open(struct way *way, uint32_t capacity, uint32_t max_packet)
 
 	way->came.fd = -1;
 	way->room.fd = -1;
-	/* A Concurrency Kit ring has a power of two of entries and keeps one of them empty. */
-	while (size - 1 < capacity)
+	/* A Concurrency Kit ring has a power of two of entries. One is the receiver's as well, and one stays
+	 * empty. */
+	while (size < capacity + 2)
 		size *= 2;
 	ck_ring_init(&way->ring, size);
 	way->capacity = capacity;
@@ -142,24 +143,22 @@ void weir_pair_link_destroy(struct weir_pair_link *link)
 	free(link);
 }
 
-static bool is_full(const struct way *way)
-{
-	return ck_ring_size(&way->ring) >= way->capacity;
-}
-
 /* The sender's. Puts a packet in, without ringing. Returns false if the way is full. */
 static bool put(struct way *way, const void *bytes, uint32_t len)
 {
 	struct slot *slot = (struct slot *)(way->slots + way->next * way->stride);
+	unsigned used;
+	ck_ring_buffer_t *entry = ck_ring_enqueue_reserve_spsc_size(&way->ring, way->entries, &used);
 
-	if (is_full(way))
+	if (!entry || used >= way->capacity)
 		return false;
 	weir__tsan_acquire(&way->ring.c_head);
 	slot->len = len;
 	memcpy(slot->bytes, bytes, len);
+	entry->value = slot;
 	weir__tsan_release(&way->ring.p_tail);
-	/* Has a store barrier in front of it, which pairs with the load barrier of the dequeue. */
-	ck_ring_enqueue_spsc(&way->ring, way->entries, slot);
+	/* Publishes behind a store barrier, which pairs with the load barrier of the dequeue. */
+	ck_ring_enqueue_commit_spsc(&way->ring);
 	way->next = way->next == way->capacity ? 0 : way->next + 1;
 	return true;
 }
@@ -171,14 +170,13 @@ static struct slot *peek(struct way *way)
 
 	if (way->held)
 		return way->held;
-	/* The slot read last is read before the ring says that the next one was taken, as the sender may then
-	 * fill it. */
+	/* The packet read last is read before the ring says that the next one was taken, as the sender may
+	 * then come to its slot. */
 	ck_pr_fence_load_store();
 	weir__tsan_release(&way->ring.c_head);
-	if (ck_ring_dequeue_spsc(&way->ring, way->entries, &taken)) {
-		weir__tsan_acquire(&way->ring.p_tail);
+	weir__tsan_acquire(&way->ring.p_tail);
+	if (ck_ring_dequeue_spsc(&way->ring, way->entries, &taken))
 		way->held = taken;
-	}
 	return way->held;
 }
 
@@ -371,7 +369,7 @@ static bool wait_for_room(struct pair *pair)
 {
 	weir__doorbell_sleep(&pair->out->room);
 	pair->waiting = true;
-	return is_full(pair->out);
+	return ck_ring_size(&pair->out->ring) >= pair->out->capacity;
 }
 
 static void stop_waiting(struct pair *pair)
