@@ -36,7 +36,7 @@ static uint32_t aligned_headroom(uint32_t headroom)
 	return (uint32_t)round_up(headroom, LINE) + 16;
 }
 
-static bool depot_put(struct weir__depot *depot, struct weir__vector *vector)
+WEIR__NO_TSAN static bool depot_put(struct weir__depot *depot, struct weir__vector *vector)
 {
 	weir__tsan_release(&depot->ring);
 	if (!ck_ring_enqueue_mpmc_weir__vector(&depot->ring, depot->slots, vector))
@@ -45,7 +45,7 @@ static bool depot_put(struct weir__depot *depot, struct weir__vector *vector)
 	return true;
 }
 
-static bool depot_take(struct weir__depot *depot, struct weir__vector *vector)
+WEIR__NO_TSAN static bool depot_take(struct weir__depot *depot, struct weir__vector *vector)
 {
 	if (!ck_ring_dequeue_mpmc_weir__vector(&depot->ring, depot->slots, vector))
 		return false;

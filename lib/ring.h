@@ -33,7 +33,7 @@ void weir__ring_fini(struct weir__ring *ring);
 
 /* Hands a copy of the vector over, without ringing. Returns false if the ring is full. The producer's thread.
  */
-static inline bool weir__ring_push(struct weir__ring *ring, const struct weir__vector *vector)
+WEIR__NO_TSAN static inline bool weir__ring_push(struct weir__ring *ring, const struct weir__vector *vector)
 {
 	unsigned used;
 	struct weir__vector *slot =
@@ -41,7 +41,6 @@ static inline bool weir__ring_push(struct weir__ring *ring, const struct weir__v
 
 	if (!slot || used >= ring->capacity)
 		return false;
-	weir__tsan_acquire(&ring->ring.c_head);
 	*slot = *vector;
 	weir__tsan_release(&ring->ring.p_tail);
 	/* Publishes the slot behind a store barrier, which pairs with the load barrier of the dequeue. */
@@ -50,14 +49,12 @@ static inline bool weir__ring_push(struct weir__ring *ring, const struct weir__v
 }
 
 /* Takes the oldest vector. Returns false if there is none. The consumer's thread. */
-static inline bool weir__ring_pop(struct weir__ring *ring, struct weir__vector *vector)
+WEIR__NO_TSAN static inline bool weir__ring_pop(struct weir__ring *ring, struct weir__vector *vector)
 {
-	bool got;
-
+	if (!ck_ring_dequeue_spsc_weir__vector(&ring->ring, ring->slots, vector))
+		return false;
 	weir__tsan_acquire(&ring->ring.p_tail);
-	got = ck_ring_dequeue_spsc_weir__vector(&ring->ring, ring->slots, vector);
-	weir__tsan_release(&ring->ring.c_head);
-	return got;
+	return true;
 }
 
 /*

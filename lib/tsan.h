@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ThreadSanitizer cannot see the inline assembly of Concurrency Kit. Where one of its barriers orders data
- * between threads, the wrapper says so here: what happened before a release is visible after an acquire of
+ * ThreadSanitizer cannot see the inline assembly of Concurrency Kit. The wrappers of its rings are hidden
+ * from it, and say here what their barriers do: what happened before a release is visible after an acquire of
  * the same address.
  */
 #ifndef WEIR__TSAN_H
@@ -19,9 +19,11 @@
 #ifdef WEIR__TSAN
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);
+#define WEIR__NO_TSAN               __attribute__((no_sanitize("thread"), noinline))
 #define weir__tsan_acquire(address) __tsan_acquire(address)
 #define weir__tsan_release(address) __tsan_release(address)
 #else
+#define WEIR__NO_TSAN
 #define weir__tsan_acquire(address) ((void)(address))
 #define weir__tsan_release(address) ((void)(address))
 #endif

@@ -36,10 +36,10 @@ struct weir_adapter_stats {
 	uint64_t read_frames; /* that the application read */
 	uint64_t read_bytes;
 	uint64_t write_frames; /* that went into the tunnel */
-	uint64_t write_bytes;
-	uint64_t read_drops;  /* packets of the tunnel that were no IP packets */
-	uint64_t write_drops; /* frames that were refused: not for this adapter, not IP, malformed, or that
-				 the device did not take */
+	uint64_t write_bytes;  /* as IP packets in the device's framing */
+	uint64_t read_drops;   /* packets of the tunnel that were no IP packets */
+	uint64_t write_drops;  /* frames that were refused: not for this adapter, not IP, malformed, or that
+				  the device did not take */
 };
 
 /* Errors as weir_pipeline_create(). */
@@ -70,7 +70,8 @@ WEIR_API int weir_adapter_fd(const struct weir_adapter *adapter);
  * handler. */
 WEIR_API void weir_adapter_interrupt(struct weir_adapter *adapter);
 
-WEIR_API void weir_adapter_stats(struct weir_adapter *adapter, struct weir_adapter_stats *stats);
+/* Returns 0 or -ENOMEM. Any thread. */
+WEIR_API int weir_adapter_stats(struct weir_adapter *adapter, struct weir_adapter_stats *stats);
 
 /* Nobody reads or writes any more. NULL is allowed. */
 WEIR_API void weir_adapter_close(struct weir_adapter *adapter);
