@@ -5,6 +5,6 @@
 #include <weir/stats.h>
 
 /* What the state of a stats stage says at the time now. Any thread, while the stage runs. */
-void weir__stats_snapshot(const void *state, uint64_t now, struct weir_stats_snapshot *snapshot);
+void weir__stats_snapshot(const void *memory, uint64_t now, struct weir_stats_snapshot *snapshot);
 
 #endif

@@ -63,7 +63,7 @@ static inline uint32_t weir__tun_frame(uint32_t mtu, bool tap, bool packet_infor
 
 /* tun_check.c: the options and their texts. Each reports what is wrong with weir_invalid() under the name of
  * the field. */
-int weir__tun_check(const void *options, struct weir_endpoint_info *info, struct weir_error *err);
+int weir__tun_check(const void *opts, struct weir_endpoint_info *info, struct weir_error *err);
 int weir__tun_check_mtu(uint32_t mtu, bool tap, struct weir_error *err);
 int weir__tun_parse_mac(const char *text, uint8_t mac[6], struct weir_error *err);
 /* Family 4, 6, or 0: either. */

@@ -146,7 +146,7 @@ static int check_addresses(const struct weir_tun *options, const char *list, uin
 
 static int check_routes(const struct weir_tun *options, struct weir_error *err)
 {
-	struct weir__route route;
+	struct weir__route route = { 0 };
 	char field[32];
 	int rc = 0;
 
