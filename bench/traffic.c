@@ -14,7 +14,7 @@
 
 void traffic_set_timeout(int fd)
 {
-	const struct timeval timeout = { .tv_usec = TRAFFIC_WAIT_MS * 1000 };
+	const struct timeval timeout = { .tv_usec = TRAFFIC_WAIT_MS * 1000L };
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));

@@ -311,7 +311,7 @@ static bool wait_until(const struct weir_pipeline *pipeline, bool (*done)(const 
 		       int timeout_ms)
 {
 	const uint64_t deadline = weir__now() + (timeout_ms < 0 ? 0 : (uint64_t)timeout_ms * 1000000);
-	const struct timespec pause = { .tv_nsec = DRAIN_LOOK_US * 1000 };
+	const struct timespec pause = { .tv_nsec = DRAIN_LOOK_US * 1000L };
 
 	while (!done(pipeline)) {
 		if (timeout_ms >= 0 && weir__now() >= deadline)

@@ -127,15 +127,16 @@ static int look_into(const struct weir_pcap *options, struct weir_endpoint_info 
 static int check_read(const struct weir_pcap *options, struct weir_endpoint_info *info,
 		      struct weir_error *err)
 {
+	const bool standard = is_standard(options->read);
 	struct stat status;
 	int ret = 0;
 
 	info->takes_none = true;
 	if (options->flush)
 		ret = weir_invalid(err, "flush", "nothing is written: it goes with write");
-	if (!is_standard(options->read) && stat(options->read, &status) < 0)
+	if (!standard && stat(options->read, &status) < 0)
 		return weir_invalid(err, "read", "'%s': %s", options->read, strerror(errno));
-	if (!is_standard(options->read) && S_ISREG(status.st_mode))
+	if (!standard && S_ISREG(status.st_mode))
 		return look_into(options, info, err) | ret;
 
 	/* What comes through a pipe comes once. */
