@@ -129,26 +129,57 @@ void table_print_row(const struct report *report, const struct traffic_case *kas
 	putchar('\n');
 }
 
-void table_print_stages(const struct report *report, const struct traffic_case *kase, const struct mode *mode)
+/* The chain of a stage's metric; NULL: it is another metric. */
+static const char *chain_of(const struct series *series)
 {
-	const size_t prefix = strlen(STAGE_PREFIX);
+	return strncmp(series->name, STAGE_PREFIX, strlen(STAGE_PREFIX))
+		       ? NULL
+		       : series->name + strlen(STAGE_PREFIX);
+}
 
-	for (unsigned i = 0; i < report->n; i++) {
-		const struct result *result = &report->results[i];
+static bool same_chain(const struct series *a, const struct series *b)
+{
+	const char *chain = chain_of(a), *other = chain_of(b);
+	size_t n = chain ? strcspn(chain, "/") + 1 : 0;
 
-		if (strcmp(result->kase, kase->name) != 0 || strcmp(result->mode, mode->name) != 0)
-			continue;
-		for (unsigned j = 0, shown = 0; j < result->n; j++) {
-			const struct series *series = &result->series[j];
+	return chain && other && strncmp(chain, other, n) == 0;
+}
 
-			if (strncmp(series->name, STAGE_PREFIX, prefix) != 0)
+/* The names of the stages of a chain, or what they cost. */
+static void print_chain(const struct result *result, unsigned first, bool names)
+{
+	for (unsigned i = first; i < result->n && same_chain(&result->series[first], &result->series[i]);
+	     i++) {
+		const struct series *series = &result->series[i];
+
+		if (names)
+			printf(" %10s", strchr(series->name, '/') + 1);
+		else
+			printf(" %10.1f", report_spread(series->values, series->n).median);
+	}
+	putchar('\n');
+}
+
+void table_print_stages(const struct report *report)
+{
+	bool headed = false;
+
+	for (unsigned r = 0; r < report->n; r++) {
+		const struct result *result = &report->results[r];
+
+		for (unsigned i = 0; i < result->n; i++) {
+			const struct series *series = &result->series[i];
+
+			if (!chain_of(series) || (i && same_chain(&result->series[i - 1], series)))
 				continue;
-			if (shown++ == 0)
-				printf("%-8s %-9s ns a packet:", kase->name, mode->name);
-			printf(" %s %.1f", series->name + prefix,
-			       report_spread(series->values, series->n).median);
-			if (j + 1 == result->n)
-				putchar('\n');
+			if (!headed) {
+				printf("\n%-26s", "ns a packet");
+				print_chain(result, i, true);
+			}
+			headed = true;
+			printf("%-8s %-9s %-7.*s", result->kase, result->mode,
+			       (int)strcspn(chain_of(series), "/"), chain_of(series));
+			print_chain(result, i, false);
 		}
 	}
 }
