@@ -18,7 +18,7 @@
 
 #define NS_PATH_SIZE    32
 #define CONTROL_LOOK_US 2000
-#define TIMED_ENOUGH    1000 /* packets; a chain that nearly nothing passes says nothing of its cost */
+#define TIMED_ENOUGH    100 /* packets; a chain that nearly nothing passes says nothing of its cost */
 
 static struct weir_pipeline *pipeline;
 static uint64_t awaited; /* packets that shall have been received before it is stopped */

@@ -260,7 +260,6 @@ static void measure_resources(struct report *report, const struct rig *rig, cons
 
 static void print_table(const struct report *report)
 {
-	putchar('\n');
 	table_print_head();
 	for (unsigned i = 0; i < CASES * MODES; i++)
 		table_print_row(report, &cases[i / MODES], &modes[i % MODES]);
