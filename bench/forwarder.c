@@ -10,7 +10,8 @@
 
 #include "forwarder.h"
 
-#define PATIENCE_MS 20000 /* for a forwarder to start, and to stop */
+#define PATIENCE_MS \
+	120000 /* for a forwarder to start, and to stop: a debug build on a busy machine is slow */
 
 /* Reads all of it within the time. */
 static bool read_answer(int fd, void *answer, size_t size)

@@ -153,6 +153,45 @@ static void set_quick(struct options *options)
 	options->rounds = 3;
 }
 
+static void take_option(struct options *options, int option, char *value)
+{
+	switch (option) {
+	case 'c':
+		choose(options->case_on, countof(options->case_on), find_case, value, "case");
+		break;
+	case 'm':
+		choose(options->mode_on, MODES, find_mode, value, "mode");
+		break;
+	case 's':
+		options->seconds = parse_number(value, 0.1, 3600, "seconds");
+		break;
+	case 'r':
+		options->rounds = (unsigned)parse_number(value, 1, 1000, "rounds");
+		break;
+	case 'p':
+		parse_cpus(value, options->placement.forwarder, "cpu");
+		break;
+	case 't':
+		parse_cpus(value, options->placement.traffic, "traffic-cpu");
+		break;
+	case 'j':
+		options->json = value;
+		break;
+	case 'q':
+		set_quick(options);
+		break;
+	case 'l':
+		list();
+		exit(0);
+	case 'h':
+		usage(stdout);
+		exit(0);
+	default:
+		usage(stderr);
+		exit(BENCH_USAGE);
+	}
+}
+
 static void parse(struct options *options, int argc, char **argv)
 {
 	static const struct option names[] = {
@@ -161,8 +200,8 @@ static void parse(struct options *options, int argc, char **argv)
 		{ "seconds", required_argument, NULL, 's' },
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "cpu", required_argument, NULL, 'p' },
-		{ "json", required_argument, NULL, 'j' },
 		{ "traffic-cpu", required_argument, NULL, 't' },
+		{ "json", required_argument, NULL, 'j' },
 		{ "quick", no_argument, NULL, 'q' },
 		{ "list", no_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
@@ -171,43 +210,10 @@ static void parse(struct options *options, int argc, char **argv)
 	int option;
 
 	set_defaults(options);
-	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			choose(options->case_on, countof(options->case_on), find_case, optarg, "case");
-			break;
-		case 'm':
-			choose(options->mode_on, MODES, find_mode, optarg, "mode");
-			break;
-		case 's':
-			options->seconds = parse_number(optarg, 0.1, 3600, "seconds");
-			break;
-		case 'r':
-			options->rounds = (unsigned)parse_number(optarg, 1, 1000, "rounds");
-			break;
-		case 'p':
-			parse_cpus(optarg, options->placement.forwarder, "cpu");
-			break;
-		case 't':
-			parse_cpus(optarg, options->placement.traffic, "traffic-cpu");
-			break;
-		case 'j':
-			options->json = optarg;
-			break;
-		case 'q':
-			set_quick(options);
-			break;
-		case 'l':
-			list();
-			exit(0);
-		case 'h':
-			usage(stdout);
-			exit(0);
-		default:
-			usage(stderr);
-			exit(BENCH_USAGE);
-		}
-	}
+	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1)
+		take_option(options, option, optarg);
+	if (optind < argc)
+		give_up(BENCH_USAGE, "what is '%s'? (see --help)", argv[optind]);
 }
 
 static unsigned count(const bool *on, unsigned n)
