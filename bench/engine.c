@@ -82,7 +82,7 @@ void engine_start_fused(const struct rig *rig, const struct placement *placement
 	struct weir_config config = {
 		.endpoints = { weir_tun("left", .netns = ns_path(rig, LEFT, left)),
 			       weir_tun("right", .netns = ns_path(rig, RIGHT, right)) },
-		.workers = { worker("all", placement->forwarder[0]) },
+		.workers = { worker("all", placement->one) },
 		.chains = { { "forth", .stages = { FIRST_HALF("left", "all", LEFT_MAC, RIGHT_MAC),
 						   SECOND_HALF("right") } },
 			    { "back", .stages = { FIRST_HALF("right", "all", RIGHT_MAC, LEFT_MAC),
@@ -98,7 +98,7 @@ void engine_start_threaded(const struct rig *rig, const struct placement *placem
 	struct weir_config config = {
 		.endpoints = { weir_tun("left", .netns = ns_path(rig, LEFT, left)),
 			       weir_tun("right", .netns = ns_path(rig, RIGHT, right)) },
-		.workers = { worker("rx", placement->forwarder[0]), worker("tx", placement->forwarder[1]) },
+		.workers = { worker("rx", placement->two[LEFT]), worker("tx", placement->two[RIGHT]) },
 		.chains = { { "forth", .stages = { FIRST_HALF("left", "rx", LEFT_MAC, RIGHT_MAC),
 						   weir_ring(.worker = "tx"), SECOND_HALF("right") } },
 			    { "back", .stages = { FIRST_HALF("right", "tx", RIGHT_MAC, LEFT_MAC),
@@ -116,7 +116,7 @@ void engine_start_generating(const struct rig *rig, const struct placement *plac
 			       weir_tun("right", .netns = ns_path(rig, RIGHT, right)),
 			       weir_generator("generator", .count = ENGINE_GENERATED, .imix = true),
 			       weir_null("nothing") },
-		.workers = { worker("all", placement->forwarder[0]) },
+		.workers = { worker("all", placement->one) },
 		.chains = { { "forth", .stages = { FIRST_HALF("left", "all", LEFT_MAC, RIGHT_MAC),
 						   SECOND_HALF("right") } },
 			    { "back", .stages = { FIRST_HALF("right", "all", RIGHT_MAC, LEFT_MAC),

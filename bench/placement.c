@@ -16,13 +16,14 @@ void placement_default(struct placement *placement)
 			allowed[n++] = cpu;
 	if (n == 0)
 		n = 1;
-	for (int i = 0; i < 2; i++) {
-		placement->forwarder[i] = allowed[i % n];
-		placement->traffic[i] = allowed[(2 + i) % n];
+	for (int side = LEFT; side < SIDES; side++) {
+		placement->two[side] = allowed[side % n];
+		placement->traffic[side] = allowed[(SIDES + side) % n];
 	}
+	placement->one = placement->two[RIGHT];
 }
 
-bool placement_parse(const char *text, int cpu[2])
+bool placement_parse(const char *text, int cpu[SIDES])
 {
 	int end = -1;
 

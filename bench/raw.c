@@ -74,13 +74,13 @@ static struct direction *attach(const struct rig *rig, bool nonblocking)
 
 void raw_start(const struct rig *rig, const struct placement *placement)
 {
-	start(both_ways, attach(rig, true), placement->forwarder[0]);
+	start(both_ways, attach(rig, true), placement->one);
 }
 
 void raw2_start(const struct rig *rig, const struct placement *placement)
 {
 	struct direction *ways = attach(rig, false);
 
-	start(one_way, &ways[0], placement->forwarder[0]);
-	start(one_way, &ways[1], placement->forwarder[1]);
+	start(one_way, &ways[0], placement->two[RIGHT]);
+	start(one_way, &ways[1], placement->two[LEFT]);
 }

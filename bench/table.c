@@ -49,6 +49,12 @@ void table_add(struct report *report, const struct traffic_case *kase, const str
 		if (!isnan(value))
 			report_add(report, kase->name, mode->name, metrics[i].name, value);
 	}
+	if (visit->report.received) {
+		report_add(report, kase->name, mode->name, "sleeps_per_packet",
+			   (double)visit->report.sleeps / (double)visit->report.received);
+		report_add(report, kase->name, mode->name, "wakes_per_packet",
+			   (double)visit->report.wakes / (double)visit->report.received);
+	}
 	for (unsigned i = 0; i < visit->report.n; i++) {
 		char name[sizeof(STAGE_PREFIX) + sizeof(visit->report.stages[i].path)];
 

@@ -127,7 +127,7 @@ static double parse_number(const char *text, double min, double max, const char 
 	return value;
 }
 
-static void parse_cpus(const char *text, int cpu[2], const char *what)
+static void parse_cpus(const char *text, int cpu[SIDES], const char *what)
 {
 	if (!placement_parse(text, cpu))
 		give_up(BENCH_USAGE, "--%s: '%s' is not a processor, two of them, or none", what, text);
@@ -169,7 +169,8 @@ static void take_option(struct options *options, int option, char *value)
 		options->rounds = (unsigned)parse_number(value, 1, 1000, "rounds");
 		break;
 	case 'p':
-		parse_cpus(value, options->placement.forwarder, "cpu");
+		parse_cpus(value, options->placement.two, "cpu");
+		options->placement.one = options->placement.two[RIGHT];
 		break;
 	case 't':
 		parse_cpus(value, options->placement.traffic, "traffic-cpu");
