@@ -16,6 +16,7 @@ static void check_endpoint(struct weir__plan *plan, unsigned i)
 	const struct weir_endpoint *given = &plan->config->endpoints[i];
 	struct weir__plan_endpoint *endpoint = &plan->endpoints[i];
 	const struct weir__endpoint_options *options = given->options;
+	unsigned before;
 
 	*endpoint = (struct weir__plan_endpoint){
 		.type = given->type,
@@ -39,7 +40,9 @@ static void check_endpoint(struct weir__plan *plan, unsigned i)
 	for (unsigned k = 0; k < i; k++)
 		if (plan->endpoints[k].name && strcmp(plan->endpoints[k].name, endpoint->name) == 0)
 			weir_invalid(plan->err, "name", "endpoints[%u] has this name too", k);
-	given->type->check(given->options, &endpoint->info, plan->err);
+	before = plan->err->problems;
+	weir__error_word(plan->err, before, given->type->check(given->options, &endpoint->info, plan->err));
+	endpoint->wrong = plan->err->problems > before;
 }
 
 static void check_endpoints(struct weir__plan *plan)
