@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "plan.h"
+#include "registry.h"
 
 static uint32_t find_endpoint(const struct weir__plan *plan, const char *name)
 {
@@ -145,12 +146,12 @@ static void check_stage(struct weir__plan *plan, struct weir__plan_row *row, con
 	const unsigned before = plan->err->problems;
 	int rc = 0;
 
-	check_exits(plan, row);
-	if (!row->type->process) {
-		weir_failed(plan->err, -EINVAL, "the stage type '%s' has no process function",
-			    row->type->name);
+	if (weir__stage_fault(row->type)) {
+		weir_failed(plan->err, -EINVAL, "the type '%s' %s", row->type->name ? row->type->name : "",
+			    weir__stage_fault(row->type));
 		return;
 	}
+	check_exits(plan, row);
 	row->config = calloc(1, size ? size : 1);
 	if (!row->config) {
 		weir_failed(plan->err, -ENOMEM, "no memory for its configuration");
@@ -180,7 +181,9 @@ static const char *row_name(const struct weir_stage *stage)
 		name = ((const struct weir_ring *)stage->options)->name;
 	else
 		name = ((const struct weir__stage_options *)stage->options)->name;
-	return name ? name : stage->type->name;
+	if (!name)
+		name = stage->type->name;
+	return name ? name : "";
 }
 
 static void check_row(struct weir__plan *plan, uint32_t c, unsigned i)

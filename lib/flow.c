@@ -194,7 +194,8 @@ static unsigned followers(const struct weir__plan *plan, uint32_t i, uint32_t ne
 	return n;
 }
 
-/* Marks every row that a packet can come to after row i, or with fused, before it leaves the worker of row i. */
+/* Marks every row that a packet can come to after row i, or with fused, before it leaves the worker of row i.
+ */
 static void reach(const struct weir__plan *plan, uint32_t i, bool fused, bool reached[])
 {
 	uint32_t next[1 + WEIR_EXITS_MAX];

@@ -230,7 +230,7 @@ static const struct wrong rows[] = {
 	ROW("flow/a/b: name: 'a/b' is not a name: it must not be empty nor contain '/'", pass(.name = "a/b")),
 	ROW("flow/pass: name: stages[1] has this name too: give one of them a .name", pass(), pass()),
 	ROW("flow/read: name: stages[0] has this name too: give one of them a .name", pass(.name = "read")),
-	ROW("flow/lazy: the stage type 'lazy' has no process function", lazy()),
+	ROW("flow/lazy: the type 'lazy' has no process function", lazy()),
 	ROW("flow/pass: shape: not this one", pass(.unfounded = true)),
 	ROW("flow/ring: worker: missing", weir_ring()),
 	ROW("flow/ring: worker: no worker is named 'ry'", weir_ring(.worker = "ry")),
@@ -661,6 +661,113 @@ static void counts_what_leads_to_a_worker(void **state)
 	assert_int_equal(weir_config_check(&config, NULL), 0);
 }
 
+/* Each chain leads to the next by eight exits, so there are more ways than can be counted. */
+static void does_not_follow_every_way(void **state)
+{
+	struct weir_config config = { ENDS, RX };
+	static char names[WEIR_CHAINS_MAX + 1][8];
+	struct shape splits[WEIR_CHAINS_MAX] = { 0 };
+	const struct weir_stage write = WRITE;
+	struct weir_pipeline *pipeline;
+
+	(void)state;
+	for (unsigned i = 0; i < WEIR_CHAINS_MAX; i++) {
+		snprintf(names[i], sizeof(names[i]), "%u", i);
+		snprintf(names[i + 1], sizeof(names[i + 1]), "%u", i + 1);
+		for (unsigned k = 0; k < WEIR_EXITS_MAX && i + 1 < WEIR_CHAINS_MAX; k++)
+			splits[i].exit[k] = names[i + 1];
+		config.chains[i] =
+			(struct weir_chain){ names[i], .stages = { { &split_type, &splits[i] }, write } };
+	}
+	config.chains[0].stages[2] = config.chains[0].stages[1];
+	config.chains[0].stages[1] = config.chains[0].stages[0];
+	config.chains[0].stages[0] = (struct weir_stage)READ;
+	assert_int_equal(weir_pipeline_create(&pipeline, &config, NULL), 0);
+	weir_pipeline_destroy(pipeline);
+}
+
+/* A type that was never registered is looked at as closely as one that was. */
+static void refuses_types_that_break_their_rules(void **state)
+{
+	static const struct weir_reason reasons[WEIR_REASONS_MAX + 2] = {
+		{ "0", "" },  { "1", "" },  { "2", "" },  { "3", "" },  { "4", "" },  { "5", "" },
+		{ "6", "" },  { "7", "" },  { "8", "" },  { "9", "" },  { "10", "" }, { "11", "" },
+		{ "12", "" }, { "13", "" }, { "14", "" }, { "15", "" }, { "16", "" },
+	};
+	struct weir_stage_type stage = pass_type;
+	struct weir_endpoint_type endpoint = fake_type;
+	const struct weir_config with_stage = { ENDS, RX,
+						ROWS({ &stage, &(struct shape){ .name = "pass" } }) };
+	const struct weir_config with_endpoint = {
+		MORE_ENDS({ &endpoint, &(struct fake_options){ .name = "fake" } }), RX, FLOW
+	};
+
+	(void)state;
+	assert_int_equal(weir_config_check(&with_stage, NULL), 0);
+	stage.reasons = reasons + 1;
+	assert_int_equal(weir_config_check(&with_stage, NULL), 0);
+	stage.reasons = reasons;
+	refuses(&with_stage, "flow/pass: the type 'pass' has too many reasons");
+	assert_int_equal(weir_stage_register(&stage), -EINVAL);
+	stage.exits = WEIR_EXITS_MAX + 1;
+	refuses(&with_stage, "flow/pass: the type 'pass' has too many exits");
+	stage.name = NULL;
+	refuses(&with_stage, "flow/pass: the type '' has no name");
+
+	assert_int_equal(weir_config_check(&with_endpoint, NULL), 0);
+	endpoint.reasons = reasons;
+	refuses(&with_endpoint, "endpoint fake: the type 'fake' has too many reasons");
+	assert_int_equal(weir_endpoint_register(&endpoint), -EINVAL);
+	endpoint.read = NULL;
+	endpoint.write = NULL;
+	refuses(&with_endpoint, "endpoint fake: the type 'fake' neither reads nor writes");
+	endpoint.open = NULL;
+	refuses(&with_endpoint, "endpoint fake: the type 'fake' has no check or no open function");
+	endpoint.name = "";
+	refuses(&with_endpoint, "endpoint fake: the type '' has no name");
+}
+
+#define MANY_WORKERS 9
+
+/* What is computed is no less than what would be refused if it were given. */
+static void computes_the_pool(void **state)
+{
+	struct weir_config config = { .endpoints = { weir_generator("in", .size = 9000, .count = 1),
+						     weir_null("out") } };
+	static char names[MANY_WORKERS][8];
+	struct weir_read read = { .endpoint = "in", .worker = names[0] };
+	struct weir_ring rings[MANY_WORKERS];
+	struct shape passes[MANY_WORKERS];
+	const struct weir_stage write = WRITE;
+	struct weir_stage *row = config.chains[0].stages;
+	struct weir_pipeline *pipeline;
+	struct weir_counters *counters;
+
+	(void)state;
+	config.chains[0].name = "flow";
+	*row++ = (struct weir_stage){ &weir_read_type, &read };
+	for (unsigned i = 0; i < MANY_WORKERS; i++) {
+		snprintf(names[i], sizeof(names[i]), "w%u", i);
+		config.workers[i] = (struct weir_worker){ .name = names[i], .unpinned = true };
+		rings[i] = (struct weir_ring){ .worker = names[i], .name = names[i], .capacity = i };
+		passes[i] = (struct shape){ .name = names[i] + 1 };
+		if (i == 0)
+			continue;
+		*row++ = (struct weir_stage){ &weir_ring_type, &rings[i] };
+		*row++ = (struct weir_stage){ &pass_type, &passes[i] };
+	}
+	*row = write;
+	assert_int_equal(weir_pipeline_create(&pipeline, &config, NULL), 0);
+	counters = weir_counters_read(pipeline);
+	/* Workers, the writer, rings of 1 to 8 vectors with a backlog each; jumbo buffers. */
+	assert_int_equal(counters->buffers, 31 * (9 * 5 + 1 + (36 + 8)) + 2 * 4 * MANY_WORKERS);
+	assert_int_equal(counters->buffers_free, counters->buffers);
+	weir_counters_free(counters);
+	weir_pipeline_destroy(pipeline);
+	config.pool.jumbo = 2 * 4 * MANY_WORKERS - 1;
+	refuses(&config, "pool: jumbo: 71 are too few for 9 workers: set it to 72");
+}
+
 /* Pinned to a processor that there is but not for this thread, and to one that cannot be. */
 static void knows_the_processors(void **state)
 {
@@ -850,6 +957,9 @@ int main(void)
 		cmocka_unit_test(tells_the_first_code),
 		cmocka_unit_test(takes_what_is_right),
 		cmocka_unit_test(counts_what_leads_to_a_worker),
+		cmocka_unit_test(does_not_follow_every_way),
+		cmocka_unit_test(refuses_types_that_break_their_rules),
+		cmocka_unit_test(computes_the_pool),
 		cmocka_unit_test(knows_the_processors),
 		cmocka_unit_test(refuses_descriptors),
 		cmocka_unit_test(counts_the_entries_of_lists),
