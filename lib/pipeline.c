@@ -80,7 +80,7 @@ static int open_endpoints(struct weir_pipeline *pipeline, const struct weir__pla
 		weir__error_at(plan->err, "endpoint %s", from->name);
 		rc = from->type->open(endpoint->state, from->options, &endpoint->info, plan->err);
 		if (rc < 0)
-			return rc;
+			return weir__error_word(plan->err, 0, rc);
 		endpoint->open = true;
 	}
 	return 0;
@@ -430,7 +430,7 @@ int weir_pipeline_endpoint_recover(struct weir_pipeline *pipeline, const char *n
 	synchronize_rcu(); /* after it, no worker is inside the endpoint */
 	rc = endpoint->type->recover(endpoint->state, err);
 	if (rc < 0)
-		return rc;
+		return weir__error_word(err, 0, rc);
 	__atomic_store_n(&endpoint->error, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&endpoint->status, WEIR_ENDPOINT_UP, __ATOMIC_RELEASE);
 	weir__pipeline_ring(pipeline);
