@@ -39,7 +39,7 @@ static void check_endpoint(struct weir__plan *plan, unsigned i)
 	for (unsigned k = 0; k < i; k++)
 		if (plan->endpoints[k].name && strcmp(plan->endpoints[k].name, endpoint->name) == 0)
 			weir_invalid(plan->err, "name", "endpoints[%u] has this name too", k);
-	given->type->check(given->options, &endpoint->info, plan->err);
+	endpoint->wrong = given->type->check(given->options, &endpoint->info, plan->err) < 0;
 }
 
 static void check_endpoints(struct weir__plan *plan)

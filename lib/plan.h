@@ -44,6 +44,7 @@ struct weir__plan_endpoint {
 	const void *options;
 	const char *name;
 	struct weir_endpoint_info info;
+	bool wrong;      /* its check() said so: info says nothing */
 	uint32_t reader; /* workers of its ends */
 	uint32_t writer;
 };
