@@ -47,15 +47,15 @@ links() { # COMPILER PKG_CONFIG_OPTION...
 	LD_LIBRARY_PATH=$(dirname "$library") "$root/program"
 }
 
-readme_compiles() {
-	# shellcheck disable=SC2016 # the marks of a block of code
-	sed -n '/^```c$/,/^```$/ { /^```/d; p; }' ../../README.md >"$root/readme.c"
-	# shellcheck disable=SC2086 # words
-	$CC -Wall -Wextra -Werror $cflags -c "$root/readme.c" -o "$root/readme.o"
+examples_build() {
+	for example in ../../docs/examples/*.c; do
+		# shellcheck disable=SC2046,SC2086 # words
+		$CC -Wall -Wextra -Werror "$example" -o "$root/example" $(pkg-config --cflags --libs weir)
+	done
 }
 
 headers_compile_alone
-readme_compiles
+examples_build
 links "$CC"
 links "$CXX -x c++"
 exports_what_headers_declare
