@@ -60,13 +60,15 @@ void forwarder_start(struct forwarder *forwarder, const struct mode *mode, const
 		     const struct placement *placement)
 {
 	int control[2], answers[2];
-	pid_t parent = getpid();
+	pid_t parent = getpid(), pid = -1;
 	char ready;
 
 	fflush(stdout);
-	if (pipe2(control, O_CLOEXEC) != 0 || pipe2(answers, O_CLOEXEC) != 0 || (forwarder->pid = fork()) < 0)
+	if (pipe2(control, O_CLOEXEC) == 0 && pipe2(answers, O_CLOEXEC) == 0)
+		pid = fork();
+	if (pid < 0)
 		give_up(BENCH_FAILED, "cannot start a process: %s", strerror(errno));
-	if (forwarder->pid == 0) {
+	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(BENCH_FAILED);
@@ -77,11 +79,9 @@ void forwarder_start(struct forwarder *forwarder, const struct mode *mode, const
 	}
 	close(control[0]);
 	close(answers[1]);
-	forwarder->mode = mode;
-	forwarder->control = control[1];
-	forwarder->answers = answers[0];
-	if (!read_answer(forwarder->answers, &ready, 1) ||
-	    clock_getcpuclockid(forwarder->pid, &forwarder->clock) != 0) {
+	*forwarder =
+		(struct forwarder){ .mode = mode, .pid = pid, .control = control[1], .answers = answers[0] };
+	if (!read_answer(forwarder->answers, &ready, 1) || clock_getcpuclockid(pid, &forwarder->clock) != 0) {
 		end(forwarder);
 		give_up(BENCH_FAILED, "the forwarder of mode %s did not start", mode->name);
 	}

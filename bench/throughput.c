@@ -149,8 +149,8 @@ static void set_quick(struct options *options)
 	char names[] = "tcp1,tcp4,udp64,rtt,rss";
 
 	choose(options->case_on, countof(options->case_on), find_case, names, "case");
-	options->seconds = 0.4;
-	options->rounds = 3;
+	options->seconds = 0.25;
+	options->rounds = 5;
 }
 
 static void take_option(struct options *options, int option, char *value)

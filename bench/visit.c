@@ -5,7 +5,7 @@
 #include "visit.h"
 
 /* Enough for TCP to find its rate and for a worker to find its habits. */
-#define WARM_UP_NS 300000000u
+#define WARM_UP_NS 200000000u
 
 struct sample {
 	uint64_t at;
