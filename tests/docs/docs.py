@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether what the documents say of files is true: docs.py ROOT
 
-Each block of C must stand word for word in a source file that is linked in the section around it, before the block.
-Each link must lead to a file.
+Each block of C must stand word for word in a source file that is linked before it: in its section, or before the first
+section of the document. Each link must lead to a file.
 """
 import pathlib
 import re
@@ -21,8 +21,8 @@ def check_blocks(document, text):
     blocks = 0
     for block in re.finditer(r'^```c\n(.*?)^```$', text, re.M | re.S):
         blocks += 1
-        section = text[text.rfind('\n## ', 0, block.start()) + 1:block.start()]
-        sources = [document.parent / link for link in re.findall(r'\]\(([^)]+\.c)\)', section)]
+        before = text[:text.find('\n## ')] + text[text.rfind('\n## ', 0, block.start()):block.start()]
+        sources = [document.parent / link for link in re.findall(r'\]\(([^)]+\.c)\)', before)]
         if not any(block.group(1) in source.read_text() for source in sources if source.exists()):
             line = text.count('\n', 0, block.start()) + 1
             problems.append(f'{document}:{line}: not the words of any of {[str(source) for source in sources]}')
