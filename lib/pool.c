@@ -115,7 +115,9 @@ int weir__pool_create(struct weir__pool *pool, const struct weir__pool_size *siz
 {
 	const uint32_t headroom = aligned_headroom(size->headroom);
 	const size_t small_stride = stride(headroom + size->room + size->tailroom);
-	const size_t jumbo_stride = stride(headroom + WEIR__JUMBO_PACKET + size->tailroom);
+	/* One byte more than the largest packet: a reader that fills all the room cannot know whether its
+	 * packet was cut. */
+	const size_t jumbo_stride = stride(headroom + WEIR__JUMBO_PACKET + 1 + size->tailroom);
 	const size_t bufs_size = ((size_t)size->small + size->jumbo) * sizeof(struct weir_buf);
 	const size_t total = bufs_size + size->small * small_stride + size->jumbo * jumbo_stride;
 
@@ -123,6 +125,7 @@ int weir__pool_create(struct weir__pool *pool, const struct weir__pool_size *siz
 	pool->small = size->small;
 	pool->jumbo = size->jumbo;
 	pool->headroom = headroom;
+	pool->tailroom = size->tailroom;
 	pool->map_size = round_up(total, 4096);
 	pool->map = map_memory(pool->map_size, !size->no_huge_pages && total >= HUGE_PAGE);
 	if (!pool->map)
