@@ -16,6 +16,7 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
+#include <linux/veth.h>
 
 #include "test.h"
 
@@ -290,28 +291,61 @@ static inline struct rtnl_link_stats64 kernel_stats(const char *device)
 	return search.stats;
 }
 
-/* Deletes the device, whoever uses it. Returns 0 or a negative errno. */
-static inline int kernel_delete(const char *device)
+/* Sends a change and waits for the answer. Returns 0 or a negative errno. */
+static inline int kernel_change(struct nlmsghdr *request)
 {
-	uint8_t bytes[8192] __attribute__((aligned(8))) = { 0 };
-	struct nlmsghdr *request = mnl_nlmsg_put_header(bytes);
+	uint8_t bytes[8192];
 	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	struct ifinfomsg *info;
 	ssize_t n;
 	int rc;
 
 	assert_non_null(nl);
-	request->nlmsg_type = RTM_DELLINK;
-	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
 	request->nlmsg_seq = 1;
-	info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
-	info->ifi_index = (int)if_nametoindex(device);
 	assert_true(mnl_socket_sendto(nl, request, request->nlmsg_len) > 0);
 	n = mnl_socket_recvfrom(nl, bytes, sizeof(bytes));
 	assert_true(n > 0);
 	rc = mnl_cb_run(bytes, (size_t)n, 1, 0, NULL, NULL) < 0 ? -errno : 0;
 	mnl_socket_close(nl);
 	return rc;
+}
+
+/* Deletes the device, whoever uses it. Returns 0 or a negative errno. */
+static inline int kernel_delete(const char *device)
+{
+	uint8_t bytes[256] __attribute__((aligned(8))) = { 0 };
+	struct nlmsghdr *request = mnl_nlmsg_put_header(bytes);
+	struct ifinfomsg *info;
+
+	request->nlmsg_type = RTM_DELLINK;
+	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
+	info->ifi_index = (int)if_nametoindex(device);
+	return kernel_change(request);
+}
+
+/* Joins this network namespace with the one behind the descriptor by two devices. Returns 0 or a negative
+ * errno. */
+static inline int kernel_make_veth(const char *here, int netns, const char *there)
+{
+	uint8_t bytes[512] __attribute__((aligned(8))) = { 0 };
+	struct nlmsghdr *request = mnl_nlmsg_put_header(bytes);
+	struct nlattr *link, *data, *peer;
+
+	request->nlmsg_type = RTM_NEWLINK;
+	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(request, IFLA_IFNAME, here);
+	link = mnl_attr_nest_start(request, IFLA_LINKINFO);
+	mnl_attr_put_strz(request, IFLA_INFO_KIND, "veth");
+	data = mnl_attr_nest_start(request, IFLA_INFO_DATA);
+	peer = mnl_attr_nest_start(request, VETH_INFO_PEER);
+	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(request, IFLA_IFNAME, there);
+	mnl_attr_put_u32(request, IFLA_NET_NS_FD, (uint32_t)netns);
+	mnl_attr_nest_end(request, peer);
+	mnl_attr_nest_end(request, data);
+	mnl_attr_nest_end(request, link);
+	return kernel_change(request);
 }
 
 #endif
