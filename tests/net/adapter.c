@@ -224,6 +224,41 @@ static void tells_of_a_small_buffer(void **state)
 	weir_adapter_close(adapter);
 }
 
+/* From then on, the kernel sends nothing by itself. */
+static void silence_kernel(void)
+{
+	int fd = open("/proc/sys/net/ipv6/conf/" DEVICE "/disable_ipv6", O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "1", 1), 1);
+	close(fd);
+}
+
+/* The descriptor tells of every frame that is left. */
+static void can_be_polled(void **state)
+{
+	struct weir_adapter *adapter = make();
+	struct pollfd wait = { .fd = weir_adapter_fd(adapter), .events = POLLIN };
+	uint8_t frame[FRAME];
+	int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+	unsigned requests = 0;
+
+	(void)state;
+	silence_kernel();
+	for (uint64_t number = 1; number <= 10; number++)
+		send_request(fd, &families[0], number, 64);
+	while (requests < 10) {
+		ssize_t n;
+
+		assert_int_equal(poll(&wait, 1, WAIT_MS), 1);
+		n = weir_adapter_read_frame(adapter, frame, sizeof(frame), 0);
+		assert_true(n > ETHERNET);
+		requests += frame[12] == 0x08 && frame[ETHERNET + 9] == IPPROTO_ICMP;
+	}
+	close(fd);
+	weir_adapter_close(adapter);
+}
+
 struct reader {
 	struct weir_adapter *adapter;
 	pthread_t thread;
@@ -362,6 +397,7 @@ int main(void)
 		cmocka_unit_test(answers_pings),
 		cmocka_unit_test(refuses_frames),
 		cmocka_unit_test(tells_of_a_small_buffer),
+		cmocka_unit_test(can_be_polled),
 		cmocka_unit_test(is_interrupted),
 		cmocka_unit_test(reads_and_writes_at_once),
 		cmocka_unit_test(tells_that_the_device_is_gone),

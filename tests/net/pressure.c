@@ -3,6 +3,7 @@
  * configuration says, and it goes on as soon as it can. */
 #include "namespace.h"
 
+#include "flow.h"
 #include "gate.h"
 #include "load.h"
 #include "tunnel.h"
@@ -47,6 +48,39 @@ static void ring_waits(void **state)
 	load_wait(load);
 	load_stop(load);
 	load_stop(other);
+	tunnel_stop(tunnel);
+	assert_int_equal(tunnel_dropped(tunnel), 0);
+	tunnel_free(tunnel);
+}
+
+/* Nothing but the room in the ring wakes the worker that waits for it. */
+static void ring_wakes_who_waits(void **state)
+{
+	const struct tunnel_options options = {
+		.threaded = true,
+		.gate = &gate_is_open,
+		.ring_capacity = 1,
+		.ring_full = WEIR_FULL_WAIT,
+	};
+	const unsigned count = 500; /* fewer than the kernel holds */
+	struct tunnel *tunnel = tunnel_make(&options);
+	struct flow flow; /* for its sockets */
+
+	(void)state;
+	tunnel_start(tunnel);
+	flow_open(&flow, tunnel->site, AF_INET, 0, 5000, &(struct flow_options){ 0 });
+	for (int round = 0; round < 20; round++) {
+		const uint64_t stalls = tunnel_row(tunnel, "forth0/ring").stalls;
+		const uint64_t written = tunnel_row(tunnel, "forth0/write").packets;
+
+		gate_set(&gate_is_open, false);
+		for (unsigned i = 0; i < count; i++)
+			assert_int_equal(send(flow.fd[0], "weir", 4, 0), 4);
+		wait_until(tunnel_row(tunnel, "forth0/ring").stalls > stalls);
+		gate_set(&gate_is_open, true);
+		wait_until(tunnel_row(tunnel, "forth0/write").packets == written + count);
+	}
+	flow_close(&flow);
 	tunnel_stop(tunnel);
 	assert_int_equal(tunnel_dropped(tunnel), 0);
 	tunnel_free(tunnel);
@@ -175,6 +209,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(ring_waits, open_gate),
+		cmocka_unit_test_teardown(ring_wakes_who_waits, open_gate),
 		cmocka_unit_test_teardown(ring_drops, open_gate),
 		cmocka_unit_test_teardown(few_buffers, open_gate),
 		cmocka_unit_test_teardown(few_jumbo_buffers, open_gate),
