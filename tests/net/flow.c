@@ -9,6 +9,7 @@
 
 #define DEFAULT_WINDOW 64
 #define LARGEST        65535
+#define HEADERS        48  /* of IP and UDP, at the most */
 #define STEP           997 /* a prime, so that sizes come in no order, and all of them come */
 #define SOCKET_BUFFER  (32 << 20)
 
@@ -20,10 +21,25 @@ static int open_socket(const struct site site[2], int family, unsigned pair, uns
 	const socklen_t own_size = address_fill(&own, family, address_text(family, pair, side), port);
 	const socklen_t other_size = address_fill(&other, family, address_text(family, pair, !side), port);
 
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)), 0);
+	/* Not in a user namespace; there it is what net.core.rmem_max allows. */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
+		assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
 	assert_int_equal(bind(fd, &own.any, own_size), 0);
 	assert_int_equal(connect(fd, &other.any, other_size), 0);
 	return fd;
+}
+
+/* Datagrams that the socket can hold, by what the kernel takes for a packet, or less. */
+static uint32_t capacity(int fd, const struct flow_options *options)
+{
+	const uint32_t mtu = options->mtu ? options->mtu : 1500;
+	const uint32_t packets = options->max / (mtu - HEADERS) + 1;
+	const uint32_t memory = 2 * (packets > 1 ? mtu : options->max + HEADERS) + 1024;
+	socklen_t size = sizeof(int);
+	int bytes;
+
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, &size), 0);
+	return (uint32_t)bytes / (packets * memory) + 1;
 }
 
 void flow_open(struct flow *flow, const struct site site[2], int family, unsigned pair, uint16_t port,
@@ -31,11 +47,12 @@ void flow_open(struct flow *flow, const struct site site[2], int family, unsigne
 {
 	memset(flow, 0, sizeof(*flow));
 	flow->options = *options;
-	if (!flow->options.window)
-		flow->options.window = DEFAULT_WINDOW;
 	flow->seed = port;
 	for (unsigned side = 0; side < 2; side++)
 		flow->fd[side] = open_socket(site, family, pair, side, port);
+	flow->options.window = options->window ? options->window : DEFAULT_WINDOW;
+	if (flow->options.window > capacity(flow->fd[0], options))
+		flow->options.window = capacity(flow->fd[0], options);
 }
 
 void flow_close(struct flow *flow)

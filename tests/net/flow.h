@@ -15,7 +15,8 @@
 
 struct flow_options {
 	uint32_t min, max; /* bytes of a datagram: one after the other, each as often as the others */
-	uint32_t window;   /* datagrams under way; 0: 64 */
+	uint32_t mtu;      /* that datagrams are fragmented by; 0: 1500 */
+	uint32_t window;   /* datagrams under way, or as many as the sockets can hold; 0: 64 */
 	uint64_t count;    /* datagrams each way */
 	bool lossy;        /* datagrams, all of 8 bytes or more, may get lost, but stay in order */
 };

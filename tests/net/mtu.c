@@ -63,7 +63,9 @@ static void full_packets(void **state)
 {
 	const struct edge *edge = *state;
 	const uint32_t size = edge->mtu - headers(edge);
-	const struct flow_options options = { .min = size, .max = size, .count = COUNT, .window = 16 };
+	const struct flow_options options = {
+		.min = size, .max = size, .count = COUNT, .mtu = edge->mtu, .window = 16
+	};
 	struct tunnel *tunnel = begin(edge);
 	struct row row;
 
@@ -85,6 +87,7 @@ static void fragments(void **state)
 	const struct flow_options options = { .min = edge->mtu - headers(edge) + 1,
 					      .max = max,
 					      .count = 200,
+					      .mtu = edge->mtu,
 					      .window = IN_QUEUE / (max / part + 1) + 1 };
 	struct tunnel *tunnel = begin(edge);
 
