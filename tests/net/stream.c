@@ -156,7 +156,7 @@ static void wait_for_any(const struct stream *streams, unsigned n)
 	for (unsigned i = 0; i < 2 * n; i++)
 		fds[i] = (struct pollfd){ .fd = streams[i / 2].fd[i % 2],
 					  .events = stream_events(&streams[i / 2], i % 2) };
-	if (poll(fds, 2 * n, WAIT_MS) != 0)
+	if (poll(fds, (nfds_t)2 * n, WAIT_MS) != 0)
 		return;
 	for (unsigned i = 0; i < n; i++)
 		print_error("connection %u: %llu and %llu bytes sent, %llu and %llu received\n", i,

@@ -83,7 +83,7 @@ static void tcp_in_four_connections(void **state)
 static void udp(void **state)
 {
 	const struct kind *kind = *state;
-	const struct flow_options options = { .min = 1, .max = SIZES, .count = 10 * SIZES };
+	const struct flow_options options = { .min = 1, .max = SIZES, .count = UINT64_C(10) * SIZES };
 	struct tunnel *tunnel = begin(kind);
 	struct flow flow;
 

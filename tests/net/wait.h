@@ -10,7 +10,7 @@
 #include "test.h"
 
 #define WAIT_S  60
-#define WAIT_MS (WAIT_S * 1000)
+#define WAIT_MS 60000
 
 static inline uint64_t wait_now_ms(void)
 {
