@@ -114,6 +114,7 @@ static int init_worker(struct weir_pipeline *pipeline, struct weir__worker *work
 	worker->work.bufs = pipeline->pool.bufs;
 	worker->reader.bufs = pipeline->pool.bufs;
 	worker->reader.headroom = pipeline->pool.headroom;
+	worker->reader.tailroom = pipeline->pool.tailroom;
 	worker->reader.engine = &worker->spill;
 	worker->spill.jumbo = worker->stash[1].index;
 	worker->spill.jumbo_n = &worker->stash[1].n;

@@ -52,6 +52,7 @@ struct weir__pool {
 	uint32_t small;
 	uint32_t jumbo;
 	uint32_t headroom;           /* bytes that a reader leaves free; at least what was asked for */
+	uint32_t tailroom;           /* and behind a packet, as asked for */
 	struct weir__depot depot[2]; /* small, jumbo */
 	uint32_t starving;           /* a reader found nothing: give back what you can and ring */
 	uint64_t starved;            /* how often */

@@ -33,7 +33,7 @@ void weir__ring_fini(struct weir__ring *ring);
 
 /* Hands a copy of the vector over, without ringing. Returns false if the ring is full. The producer's thread.
  */
-WEIR__NO_TSAN static inline bool weir__ring_push(struct weir__ring *ring, const struct weir__vector *vector)
+static WEIR__NO_TSAN_INLINE bool weir__ring_push(struct weir__ring *ring, const struct weir__vector *vector)
 {
 	unsigned used;
 	struct weir__vector *slot =
@@ -49,7 +49,7 @@ WEIR__NO_TSAN static inline bool weir__ring_push(struct weir__ring *ring, const 
 }
 
 /* Takes the oldest vector. Returns false if there is none. The consumer's thread. */
-WEIR__NO_TSAN static inline bool weir__ring_pop(struct weir__ring *ring, struct weir__vector *vector)
+static WEIR__NO_TSAN_INLINE bool weir__ring_pop(struct weir__ring *ring, struct weir__vector *vector)
 {
 	if (!ck_ring_dequeue_spsc_weir__vector(&ring->ring, ring->slots, vector))
 		return false;
@@ -64,7 +64,8 @@ WEIR__NO_TSAN static inline bool weir__ring_pop(struct weir__ring *ring, struct 
  */
 static inline void weir__ring_wait(struct weir__ring *ring)
 {
-	__atomic_store_n(&ring->waiting, 1, __ATOMIC_RELAXED);
+	/* Release: a consumer that sees it must also see that the producer sleeps. */
+	__atomic_store_n(&ring->waiting, 1, __ATOMIC_RELEASE);
 }
 
 /* The consumer has made room. */

@@ -391,13 +391,13 @@ static inline bool make(struct generator *generator, struct weir_reader *reader)
 		return false;
 	/* A size that was drawn cannot be put back: the packets would no longer be the same ones for the same
 	 * seed. */
-	if (WEIR_UNLIKELY(generator->largest > weir_buf_tailroom(buf)) && !reader->spill.iov_len)
+	if (WEIR_UNLIKELY(generator->largest > weir_reader_room(reader, buf)) && !reader->spill.iov_len)
 		return false;
 	random = draw(&generator->random);
 	flow = scale((uint32_t)random, generator->flows);
 	while (scale((uint32_t)(random >> 32), generator->weights) >= pattern->below)
 		pattern++;
-	if (WEIR_LIKELY(pattern->len <= weir_buf_tailroom(buf))) {
+	if (WEIR_LIKELY(pattern->len <= weir_reader_room(reader, buf))) {
 		memcpy(buf->data, pattern->bytes, pattern->len);
 		finish(generator, pattern, flow, buf->data);
 		weir_reader_commit(reader, pattern->len);

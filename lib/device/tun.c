@@ -341,7 +341,7 @@ static int tun_read(void *state, struct weir_reader *reader)
 
 		if (!buf)
 			return 0;
-		room = weir_buf_tailroom(buf);
+		room = weir_reader_room(reader, buf);
 		if (WEIR_LIKELY(!tun->vectored && room > frame_max))
 			rc = read_small(tun, reader, buf, room);
 		else
