@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The stage of docs/examples/stage.c, tested as any stage is, and as built: example_stage STAGE
- */
+/* docs/examples/stage.c: its stage, tested as any stage is, and its program: example_stage PROGRAM */
 #include "stage.h"
 
 int example_main(void);
