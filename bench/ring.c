@@ -50,17 +50,27 @@ static void meet(struct hop *hop)
 		ck_pr_stall();
 }
 
+/* Waits a turn; a thread that waits long may be in the way of the one that it waits for. */
+static void wait_turn(unsigned *turns)
+{
+	if (++*turns % 4096 == 0)
+		sched_yield();
+	else
+		ck_pr_stall();
+}
+
 static void *consume(void *argument)
 {
 	struct hop *hop = argument;
 	struct weir__vector vector;
+	unsigned turns = 0;
 	uint64_t sum = 0;
 
 	pin(hop->consumer_cpu);
 	meet(hop);
 	for (uint64_t n = 0; n < hop->vectors; n++) {
 		while (!weir__ring_pop(&hop->ring, &vector))
-			ck_pr_stall();
+			wait_turn(&turns);
 		for (uint32_t i = 0; i < vector.n; i++)
 			sum += vector.index[i];
 		weir__ring_made_room(&hop->ring);
@@ -73,13 +83,14 @@ static void *consume(void *argument)
 static void produce(struct hop *hop)
 {
 	struct weir__vector vector = { .n = hop->fill };
+	unsigned turns = 0;
 
 	for (uint32_t i = 0; i < hop->fill; i++)
 		vector.index[i] = i + 1;
 	meet(hop);
 	for (uint64_t n = 0; n < hop->vectors; n++) {
 		while (!weir__ring_push(&hop->ring, &vector))
-			ck_pr_stall();
+			wait_turn(&turns);
 		weir__doorbell_ring(hop->ring.consumer);
 	}
 }

@@ -107,26 +107,32 @@ static void wire_exits(struct builder *builder)
 	}
 }
 
-/* The rings and writers that a packet may come to from op on, in this program. */
-static uint64_t reachable_sinks(const struct weir__op *op)
+/* The rings and writers that a packet may come to from op on, in this program. Marks in seen where it was, as
+ * many ways may lead to one place. */
+static uint64_t reachable_sinks(const struct weir__program *program, const struct weir__op *op, bool seen[])
 {
 	uint64_t sinks = 0;
 
-	for (; op->process; op++)
+	for (; !seen[op - program->ops]; op++) {
+		seen[op - program->ops] = true;
+		if (!op->process)
+			return sinks | op->sink;
 		for (unsigned k = 0; k < WEIR_EXITS_MAX; k++)
 			if (op->exit[k])
-				sinks |= reachable_sinks(op->exit[k]);
-	return sinks | op->sink;
+				sinks |= reachable_sinks(program, op->exit[k], seen);
+	}
+	return sinks;
 }
 
 static void add_input(struct builder *builder, struct weir__row *row, uint32_t worker, uint32_t first)
 {
 	struct weir__program *program = builder->programs[worker];
 	struct weir__input *input = &program->inputs[program->n_inputs++];
+	bool seen[WEIR_CHAINS_MAX * WEIR_STAGES_MAX] = { false };
 
 	input->row = row;
 	input->first = builder->ops[worker][first];
-	input->sinks = reachable_sinks(input->first);
+	input->sinks = reachable_sinks(program, input->first, seen);
 }
 
 /* One ring for each worker that hands over, so that each has one producer and one consumer. */

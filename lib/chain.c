@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "plan.h"
+#include "registry.h"
 
 static uint32_t find_endpoint(const struct weir__plan *plan, const char *name)
 {
@@ -59,17 +60,20 @@ static void check_read(struct weir__plan *plan, struct weir__plan_row *row)
 {
 	const struct weir_read *options = row->options;
 
+	struct weir__plan_endpoint *endpoint;
+
 	row->endpoint = resolve_endpoint(plan, options->endpoint);
 	row->worker = resolve_worker(plan, options->worker);
 	if (row->endpoint == WEIR__NONE || plan->endpoints[row->endpoint].wrong)
 		return;
-	if (!plan->endpoints[row->endpoint].type->read || !plan->endpoints[row->endpoint].info.max_packet)
+	endpoint = &plan->endpoints[row->endpoint];
+	if (!endpoint->type->read || (!endpoint->info.max_packet && !endpoint->wrong))
 		weir_invalid(plan->err, "endpoint", "'%s' gives no packets", options->endpoint);
-	else if (plan->endpoints[row->endpoint].reader != WEIR__NONE)
+	else if (endpoint->reader != WEIR__NONE)
 		weir_invalid(plan->err, "endpoint", "'%s' is read by another chain already",
 			     options->endpoint);
 	else
-		plan->endpoints[row->endpoint].reader = row->worker;
+		endpoint->reader = row->worker;
 }
 
 static void check_write(struct weir__plan *plan, struct weir__plan_row *row)
@@ -139,14 +143,15 @@ static void check_stage(struct weir__plan *plan, struct weir__plan_row *row, con
 {
 	const struct weir_place place = { .writer_framing = writer_framing(plan, chain) };
 	const size_t size = row->type->config_size;
+	const unsigned before = plan->err->problems;
 	int rc = 0;
 
-	check_exits(plan, row);
-	if (!row->type->process) {
-		weir_failed(plan->err, -EINVAL, "the stage type '%s' has no process function",
-			    row->type->name);
+	if (weir__stage_fault(row->type)) {
+		weir_failed(plan->err, -EINVAL, "the type '%s' %s", row->type->name ? row->type->name : "",
+			    weir__stage_fault(row->type));
 		return;
 	}
+	check_exits(plan, row);
 	row->config = calloc(1, size ? size : 1);
 	if (!row->config) {
 		weir_failed(plan->err, -ENOMEM, "no memory for its configuration");
@@ -156,7 +161,7 @@ static void check_stage(struct weir__plan *plan, struct weir__plan_row *row, con
 		rc = row->type->configure(row->config, row->options, &place, plan->err);
 	else
 		memcpy(row->config, row->options, size);
-	if (rc < 0) {
+	if (weir__error_word(plan->err, before, rc) < 0) {
 		free(row->config);
 		row->config = NULL;
 	}
@@ -176,7 +181,9 @@ static const char *row_name(const struct weir_stage *stage)
 		name = ((const struct weir_ring *)stage->options)->name;
 	else
 		name = ((const struct weir__stage_options *)stage->options)->name;
-	return name ? name : stage->type->name;
+	if (!name)
+		name = stage->type->name;
+	return name ? name : "";
 }
 
 static void check_row(struct weir__plan *plan, uint32_t c, unsigned i)
@@ -271,8 +278,7 @@ void weir__plan_chains(struct weir__plan *plan)
 	if (plan->n_chains < WEIR_CHAINS_MAX && chains[plan->n_chains].stages[0].type) {
 		weir__error_at(plan->err, "chains[%u]", plan->n_chains);
 		weir_invalid(plan->err, "name", "missing");
-	}
-	if (!plan->n_chains) {
+	} else if (!plan->n_chains) {
 		weir__error_at(plan->err, "chains");
 		weir_failed(plan->err, -EINVAL, "there are none");
 	}

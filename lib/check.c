@@ -33,13 +33,18 @@ static void broken(const struct weir__pool *pool, uint32_t index, const char *pa
 	abort();
 }
 
+static void poison(struct weir_buf *buf)
+{
+	memset(buf->room, POISON, buf->room_size < POISONED_ROOM ? buf->room_size : POISONED_ROOM);
+}
+
 int weir__check_create(struct weir__pool *pool)
 {
 	pool->check = calloc(pool->small + pool->jumbo, sizeof(*pool->check));
 	if (!pool->check)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < pool->small + pool->jumbo; i++)
-		memset(pool->bufs[i].room, POISON, POISONED_ROOM);
+		poison(&pool->bufs[i]);
 	return 0;
 }
 
@@ -84,7 +89,7 @@ void weir__check_pass(struct weir__pool *pool, const uint32_t *index, uint32_t n
 			check_poison(pool, index[i], path);
 		buf->owner = (uint8_t)to;
 		if (to == WEIR__OWNER_POOL)
-			memset(buf->room, POISON, POISONED_ROOM);
+			poison(buf);
 		pool->check[index[i]].path = path;
 	}
 }

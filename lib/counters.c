@@ -200,9 +200,11 @@ struct weir_counters *weir_counters_read(struct weir_pipeline *pipeline)
 		free_buffers += load(&pipeline->workers[i].stashed);
 	}
 	counters->buffers = pipeline->pool.small + pipeline->pool.jumbo;
-	counters->buffers_free = (uint32_t)free_buffers;
 	/* While traffic flows, a vector may be seen in two places or in none. */
-	counters->held = free_buffers < counters->buffers ? counters->buffers - free_buffers : 0;
+	if (free_buffers > counters->buffers)
+		free_buffers = counters->buffers;
+	counters->buffers_free = (uint32_t)free_buffers;
+	counters->held = counters->buffers - free_buffers;
 	counters->starved = load(&pipeline->pool.starved);
 	return counters;
 }

@@ -89,3 +89,8 @@ void weir__error_at(struct weir_error *err, const char *format, ...)
 	vsnprintf(err->where, sizeof(err->where), format, args);
 	va_end(args);
 }
+
+int weir__error_word(struct weir_error *err, unsigned before, int code)
+{
+	return code < 0 && err->problems == before ? weir_failed(err, code, "%s", strerror(-code)) : code;
+}

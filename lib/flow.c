@@ -17,7 +17,6 @@ struct walk {
 	enum weir_layer layer;
 	enum weir_framing framing;
 	const char *giver; /* the row that gave this layer */
-	unsigned rings;    /* passed so far */
 };
 
 static const char *layer_name(enum weir_layer layer)
@@ -45,7 +44,7 @@ static void at_row(struct weir__plan *plan, const struct weir__plan_row *row)
 	weir__error_at(plan->err, "%s/%s", plan->chains[row->chain].name, row->name);
 }
 
-static void enter(struct weir__plan *plan, uint32_t chain, struct walk walk);
+static void enter(struct weir__plan *plan, uint32_t index, struct walk walk);
 
 static void pass_stage(struct weir__plan *plan, struct weir__plan_row *row, struct walk *walk)
 {
@@ -80,7 +79,6 @@ static void pass_ring(struct weir__plan *plan, struct weir__plan_row *row, struc
 			     worker_name(plan, row->worker));
 	}
 	walk->worker = row->worker;
-	walk->rings++;
 }
 
 static void pass_write(struct weir__plan *plan, struct weir__plan_row *row, const struct walk *walk)
@@ -127,11 +125,12 @@ static void enter_again(struct weir__plan *plan, struct weir__plan_chain *chain,
 	struct weir__plan_row *first = &plan->rows[chain->first];
 
 	weir__error_at(plan->err, "%s", chain->name);
-	if (chain->open && chain->rings == walk->rings)
-		weir_failed(plan->err, -EINVAL, "its exits lead back to it without a ring between");
-	if (chain->layer != walk->layer || chain->framing != walk->framing)
+	if (chain->layer != walk->layer)
 		weir_failed(plan->err, -EINVAL, "exits give it %s and %s", layer_name(chain->layer),
 			    layer_name(walk->layer));
+	else if (chain->layer == WEIR_LAYER_AF && chain->framing != walk->framing)
+		weir_failed(plan->err, -EINVAL, "exits give it %s and %s framing",
+			    framing_name(chain->framing), framing_name(walk->framing));
 	if (first->kind == WEIR__ROW_RING) {
 		struct walk again = *walk;
 
@@ -152,13 +151,10 @@ static void enter(struct weir__plan *plan, uint32_t index, struct walk walk)
 		return;
 	}
 	chain->entered = true;
-	chain->open = true;
 	chain->worker = walk.worker;
 	chain->layer = walk.layer;
 	chain->framing = walk.framing;
-	chain->rings = walk.rings;
 	pass_chain(plan, chain, walk);
-	chain->open = false;
 }
 
 static void follow_readers(struct weir__plan *plan)
@@ -198,8 +194,9 @@ static unsigned followers(const struct weir__plan *plan, uint32_t i, uint32_t ne
 	return n;
 }
 
-/* Marks every row that a packet can come to after row i. */
-static void reach(const struct weir__plan *plan, uint32_t i, bool reached[])
+/* Marks every row that a packet can come to after row i, or with fused, before it leaves the worker of row i.
+ */
+static void reach(const struct weir__plan *plan, uint32_t i, bool fused, bool reached[])
 {
 	uint32_t next[1 + WEIR_EXITS_MAX];
 	unsigned n = followers(plan, i, next);
@@ -208,7 +205,24 @@ static void reach(const struct weir__plan *plan, uint32_t i, bool reached[])
 		if (reached[next[k]])
 			continue;
 		reached[next[k]] = true;
-		reach(plan, next[k], reached);
+		if (!fused || plan->rows[next[k]].kind != WEIR__ROW_RING)
+			reach(plan, next[k], fused, reached);
+	}
+}
+
+/* A worker runs exits at once, so in a circle without a ring it would never end. */
+static void check_fused_circles(struct weir__plan *plan)
+{
+	for (uint32_t c = 0; c < plan->n_chains; c++) {
+		const uint32_t first = plan->chains[c].first;
+		bool reached[WEIR_CHAINS_MAX * WEIR_STAGES_MAX] = { false };
+
+		if (plan->rows[first].kind == WEIR__ROW_RING)
+			continue;
+		reach(plan, first, true, reached);
+		weir__error_at(plan->err, "%s", plan->chains[c].name);
+		if (reached[first])
+			weir_failed(plan->err, -EINVAL, "its exits lead back to it without a ring between");
 	}
 }
 
@@ -222,7 +236,7 @@ static void check_circles(struct weir__plan *plan)
 		struct weir__plan_row *row = &plan->rows[i];
 		bool reached[WEIR_CHAINS_MAX * WEIR_STAGES_MAX] = { false };
 
-		reach(plan, i, reached);
+		reach(plan, i, false, reached);
 		if (!reached[i])
 			continue;
 		at_row(plan, row);
@@ -304,6 +318,8 @@ static void check_counts(struct weir__plan *plan)
 	for (uint32_t i = 0; i < plan->n_rows; i++) {
 		const struct weir__plan_row *row = &plan->rows[i];
 
+		if (row->worker == WEIR__NONE) /* nothing leads here, as was said */
+			continue;
 		if (row->kind == WEIR__ROW_READ)
 			inputs[row->worker]++;
 		if (row->kind == WEIR__ROW_WRITE)
@@ -331,6 +347,7 @@ void weir__plan_flow(struct weir__plan *plan)
 {
 	follow_readers(plan);
 	check_counts(plan);
+	check_fused_circles(plan);
 	check_circles(plan);
 	if (!plan->err->problems)
 		find_room(plan);

@@ -111,6 +111,22 @@ static void take_error(const struct nlmsghdr *message, struct answer *answer)
 		mnl_attr_parse(message, sizeof(*error), take_error_attribute, answer);
 }
 
+static int take_tun_attribute(const struct nlattr *attribute, void *data)
+{
+	struct weir__link *link = data;
+
+	if (mnl_attr_get_type(attribute) == IFLA_TUN_PI)
+		link->packet_information = mnl_attr_get_u8(attribute);
+	return MNL_CB_OK;
+}
+
+static int take_kind_attribute(const struct nlattr *attribute, void *data)
+{
+	if (mnl_attr_get_type(attribute) == IFLA_INFO_DATA)
+		mnl_attr_parse_nested(attribute, take_tun_attribute, data);
+	return MNL_CB_OK;
+}
+
 static int take_link_attribute(const struct nlattr *attribute, void *data)
 {
 	const uint16_t length = mnl_attr_get_payload_len(attribute);
@@ -131,6 +147,9 @@ static int take_link_attribute(const struct nlattr *attribute, void *data)
 	case IFLA_ADDRESS:
 		if (length == sizeof(link->mac))
 			memcpy(link->mac, payload, sizeof(link->mac));
+		break;
+	case IFLA_LINKINFO:
+		mnl_attr_parse_nested(attribute, take_kind_attribute, link);
 		break;
 	case IFLA_STATS64:
 		memcpy(&stats, payload, length < sizeof(stats) ? length : sizeof(stats));

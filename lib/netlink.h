@@ -27,6 +27,7 @@ struct weir__link {
 	uint32_t queue_length;
 	uint8_t mac[6]; /* zero if it has none */
 	uint64_t tx_dropped;
+	bool packet_information; /* of a TUN or TAP device: it has struct tun_pi in front of its packets */
 };
 
 struct weir__address {

@@ -38,11 +38,11 @@ void weir__worker_free(struct weir__worker *worker, const uint32_t *index, uint3
 /* Everything in the stashes goes back to the pool. */
 static void give_back(struct weir__worker *worker)
 {
-	const uint32_t before = worker->stash[0].n + worker->stash[1].n;
+	const bool any = worker->stash[0].n || worker->stash[1].n;
 
 	weir__stash_empty(&worker->stash[0], worker->pool, false);
 	weir__stash_empty(&worker->stash[1], worker->pool, true);
-	if (worker->stash[0].n + worker->stash[1].n < before && weir__pool_fed(worker->pool))
+	if (any && weir__pool_fed(worker->pool))
 		weir__pipeline_ring(worker->pipeline);
 }
 

@@ -35,7 +35,7 @@ void weir__log(struct weir_pipeline *pipeline, enum weir_log_level level, const 
 void weir__pipeline_ring(struct weir_pipeline *pipeline)
 {
 	for (unsigned i = 0; i < pipeline->n_workers; i++)
-		weir__doorbell_ring(&pipeline->workers[i].bell);
+		weir__doorbell_ring_slowly(&pipeline->workers[i].bell);
 }
 
 void weir__endpoint_gone(struct weir_pipeline *pipeline, struct weir__endpoint *endpoint, int error)
@@ -80,7 +80,7 @@ static int open_endpoints(struct weir_pipeline *pipeline, const struct weir__pla
 		weir__error_at(plan->err, "endpoint %s", from->name);
 		rc = from->type->open(endpoint->state, from->options, &endpoint->info, plan->err);
 		if (rc < 0)
-			return rc;
+			return weir__error_word(plan->err, 0, rc);
 		endpoint->open = true;
 	}
 	return 0;
@@ -114,6 +114,7 @@ static int init_worker(struct weir_pipeline *pipeline, struct weir__worker *work
 	worker->work.bufs = pipeline->pool.bufs;
 	worker->reader.bufs = pipeline->pool.bufs;
 	worker->reader.headroom = pipeline->pool.headroom;
+	worker->reader.tailroom = pipeline->pool.tailroom;
 	worker->reader.engine = &worker->spill;
 	worker->spill.jumbo = worker->stash[1].index;
 	worker->spill.jumbo_n = &worker->stash[1].n;
@@ -311,7 +312,7 @@ static bool wait_until(const struct weir_pipeline *pipeline, bool (*done)(const 
 		       int timeout_ms)
 {
 	const uint64_t deadline = weir__now() + (timeout_ms < 0 ? 0 : (uint64_t)timeout_ms * 1000000);
-	const struct timespec pause = { .tv_nsec = DRAIN_LOOK_US * 1000 };
+	const struct timespec pause = { .tv_nsec = DRAIN_LOOK_US * 1000L };
 
 	while (!done(pipeline)) {
 		if (timeout_ms >= 0 && weir__now() >= deadline)
@@ -430,7 +431,7 @@ int weir_pipeline_endpoint_recover(struct weir_pipeline *pipeline, const char *n
 	synchronize_rcu(); /* after it, no worker is inside the endpoint */
 	rc = endpoint->type->recover(endpoint->state, err);
 	if (rc < 0)
-		return rc;
+		return weir__error_word(err, 0, rc);
 	__atomic_store_n(&endpoint->error, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&endpoint->status, WEIR_ENDPOINT_UP, __ATOMIC_RELEASE);
 	weir__pipeline_ring(pipeline);

@@ -7,9 +7,25 @@
 
 #include "error.h"
 #include "plan.h"
+#include "registry.h"
 
 #define SPIN_MAX_US  1000
 #define NAME_MAX_LEN 15 /* of a thread, without the NUL */
+
+/* Asks the type, which may be anybody's, what it thinks of the options. */
+static void ask_type(struct weir__plan *plan, struct weir__plan_endpoint *endpoint)
+{
+	const struct weir_endpoint_type *type = endpoint->type;
+	const unsigned before = plan->err->problems;
+
+	if (weir__endpoint_fault(type))
+		weir_failed(plan->err, -EINVAL, "the type '%s' %s", type->name ? type->name : "",
+			    weir__endpoint_fault(type));
+	else
+		weir__error_word(plan->err, before,
+				 type->check(endpoint->options, &endpoint->info, plan->err));
+	endpoint->wrong = plan->err->problems > before;
+}
 
 static void check_endpoint(struct weir__plan *plan, unsigned i)
 {
@@ -39,7 +55,7 @@ static void check_endpoint(struct weir__plan *plan, unsigned i)
 	for (unsigned k = 0; k < i; k++)
 		if (plan->endpoints[k].name && strcmp(plan->endpoints[k].name, endpoint->name) == 0)
 			weir_invalid(plan->err, "name", "endpoints[%u] has this name too", k);
-	endpoint->wrong = given->type->check(given->options, &endpoint->info, plan->err) < 0;
+	ask_type(plan, endpoint);
 }
 
 static void check_endpoints(struct weir__plan *plan)
@@ -154,6 +170,7 @@ static void check_pool(struct weir__plan *plan)
 	const struct weir_pool *given = &plan->config->pool;
 	const uint64_t needed = buffers_needed(plan);
 	const uint32_t least = 2 * WEIR_VECTOR_SIZE * plan->n_workers;
+	const uint32_t least_jumbo = 2 * WEIR__JUMBO_BATCH * plan->n_workers;
 	uint32_t largest = 0;
 
 	weir__error_at(plan->err, "pool");
@@ -179,11 +196,13 @@ static void check_pool(struct weir__plan *plan)
 		weir_invalid(plan->err, "jumbo", "%u is more than %u", given->jumbo, JUMBO_MAX);
 	plan->pool.room = given->room ? given->room : DEFAULT_ROOM;
 	plan->pool.small = given->buffers ? given->buffers : (uint32_t)needed;
-	plan->pool.jumbo = given->jumbo ? given->jumbo : largest > plan->pool.room ? DEFAULT_JUMBO : 0;
 	plan->pool.no_huge_pages = given->no_huge_pages;
-	if (given->jumbo && given->jumbo < 2 * WEIR__JUMBO_BATCH * plan->n_workers)
+	plan->pool.jumbo = given->jumbo;
+	if (!given->jumbo && largest > plan->pool.room)
+		plan->pool.jumbo = least_jumbo > DEFAULT_JUMBO ? least_jumbo : DEFAULT_JUMBO;
+	if (given->jumbo && given->jumbo < least_jumbo)
 		weir_invalid(plan->err, "jumbo", "%u are too few for %u workers: set it to %u", given->jumbo,
-			     plan->n_workers, 2 * WEIR__JUMBO_BATCH * plan->n_workers);
+			     plan->n_workers, least_jumbo);
 }
 
 int weir__plan_make(struct weir__plan *plan, const struct weir_config *config, struct weir_error *err)

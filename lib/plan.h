@@ -35,8 +35,6 @@ struct weir__plan_chain {
 	enum weir_layer layer; /* that it begins with */
 	enum weir_framing framing;
 	bool entered;
-	bool open;      /* the walk through it is not finished */
-	unsigned rings; /* passed by the walk when it entered */
 };
 
 struct weir__plan_endpoint {
@@ -44,7 +42,7 @@ struct weir__plan_endpoint {
 	const void *options;
 	const char *name;
 	struct weir_endpoint_info info;
-	bool wrong;      /* its check() said so: info says nothing */
+	bool wrong;      /* check() found something, so info may say nothing */
 	uint32_t reader; /* workers of its ends */
 	uint32_t writer;
 };

@@ -36,13 +36,12 @@ static uint32_t aligned_headroom(uint32_t headroom)
 	return (uint32_t)round_up(headroom, LINE) + 16;
 }
 
-WEIR__NO_TSAN static bool depot_put(struct weir__depot *depot, struct weir__vector *vector)
+WEIR__NO_TSAN static void depot_put(struct weir__depot *depot, struct weir__vector *vector)
 {
-	weir__tsan_release(&depot->ring);
-	if (!ck_ring_enqueue_mpmc_weir__vector(&depot->ring, depot->slots, vector))
-		return false;
+	/* First, because whoever takes them may count before this one would. */
 	__atomic_fetch_add(&depot->free, vector->n, __ATOMIC_RELAXED);
-	return true;
+	weir__tsan_release(&depot->ring);
+	ck_ring_enqueue_mpmc_weir__vector(&depot->ring, depot->slots, vector);
 }
 
 WEIR__NO_TSAN static bool depot_take(struct weir__depot *depot, struct weir__vector *vector)
@@ -59,8 +58,9 @@ static int depot_create(struct weir__depot *depot, uint32_t first, uint32_t n, u
 	uint32_t size = 64;
 	struct weir__vector vector;
 
-	/* Room for vectors that are not full, of workers which gave back what they had. */
-	while (size < 4 * (n / batch + 1))
+	/* Workers that starve give back what they have, however little: then each buffer may lie in a vector
+	 * of its own. Concurrency Kit keeps one slot empty. */
+	while (size < n + 1)
 		size *= 2;
 	depot->slots = aligned_alloc(LINE, size * sizeof(*depot->slots));
 	if (!depot->slots)
@@ -115,7 +115,9 @@ int weir__pool_create(struct weir__pool *pool, const struct weir__pool_size *siz
 {
 	const uint32_t headroom = aligned_headroom(size->headroom);
 	const size_t small_stride = stride(headroom + size->room + size->tailroom);
-	const size_t jumbo_stride = stride(headroom + WEIR__JUMBO_PACKET + size->tailroom);
+	/* One byte more than the largest packet: a reader that fills all the room cannot know whether its
+	 * packet was cut. */
+	const size_t jumbo_stride = stride(headroom + WEIR__JUMBO_PACKET + 1 + size->tailroom);
 	const size_t bufs_size = ((size_t)size->small + size->jumbo) * sizeof(struct weir_buf);
 	const size_t total = bufs_size + size->small * small_stride + size->jumbo * jumbo_stride;
 
@@ -123,6 +125,7 @@ int weir__pool_create(struct weir__pool *pool, const struct weir__pool_size *siz
 	pool->small = size->small;
 	pool->jumbo = size->jumbo;
 	pool->headroom = headroom;
+	pool->tailroom = size->tailroom;
 	pool->map_size = round_up(total, 4096);
 	pool->map = map_memory(pool->map_size, !size->no_huge_pages && total >= HUGE_PAGE);
 	if (!pool->map)
@@ -169,17 +172,15 @@ bool weir__stash_refill(struct weir__stash *stash, struct weir__pool *pool, bool
 	return true;
 }
 
-/* Moves the n coldest, which lie at the bottom. */
-static bool give(struct weir__stash *stash, struct weir__depot *depot, uint32_t n)
+/* Moves the n coldest, which lie at the bottom. There is always room for them. */
+static void give(struct weir__stash *stash, struct weir__depot *depot, uint32_t n)
 {
 	struct weir__vector vector = { .n = n };
 
 	memcpy(vector.index, stash->index, n * sizeof(vector.index[0]));
-	if (!depot_put(depot, &vector))
-		return false; /* so many vectors that are not full; the buffers stay here */
+	depot_put(depot, &vector);
 	stash->n -= n;
 	memmove(stash->index, stash->index + n, stash->n * sizeof(stash->index[0]));
-	return true;
 }
 
 void weir__stash_shrink(struct weir__stash *stash, struct weir__pool *pool, bool jumbo)
@@ -191,6 +192,6 @@ void weir__stash_empty(struct weir__stash *stash, struct weir__pool *pool, bool 
 {
 	const uint32_t batch = pool->depot[jumbo].batch;
 
-	while (stash->n && give(stash, &pool->depot[jumbo], stash->n < batch ? stash->n : batch))
-		;
+	while (stash->n)
+		give(stash, &pool->depot[jumbo], stash->n < batch ? stash->n : batch);
 }

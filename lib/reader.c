@@ -5,9 +5,9 @@
 #include "row.h"
 
 /* Bytes of a packet that fit in a small buffer. All small buffers are alike. */
-static uint32_t small_size(const struct weir_reader *reader)
+static size_t small_size(const struct weir_reader *reader)
 {
-	return reader->bufs[reader->stash[0]].room_size - reader->headroom;
+	return weir_reader_room(reader, &reader->bufs[reader->stash[0]]);
 }
 
 void weir__reader_spill(struct weir_reader *reader)
@@ -21,7 +21,7 @@ void weir__reader_spill(struct weir_reader *reader)
 	} else if (*spill->jumbo_n && reader->stash_n) {
 		jumbo = &reader->bufs[spill->jumbo[*spill->jumbo_n - 1]];
 		reader->spill.iov_base = jumbo->room + reader->headroom + small_size(reader);
-		reader->spill.iov_len = jumbo->room_size - reader->headroom - small_size(reader);
+		reader->spill.iov_len = weir_reader_room(reader, jumbo) - small_size(reader);
 	}
 }
 
@@ -29,7 +29,7 @@ void weir_reader_commit_spilled(struct weir_reader *reader, uint32_t len)
 {
 	struct weir__spill *spill = reader->engine;
 	uint32_t *small = &reader->stash[reader->stash_n - 1];
-	uint32_t first = small_size(reader);
+	const size_t first = small_size(reader);
 	uint32_t index, spare;
 	struct weir_buf *jumbo;
 

@@ -32,7 +32,7 @@ static inline bool weir__reader_copy(struct weir_reader *reader, const void *byt
 
 	if (!buf)
 		return false;
-	first = weir_buf_tailroom(buf);
+	first = weir_reader_room(reader, buf);
 	if (WEIR_LIKELY(len <= first)) {
 		memcpy(buf->data, bytes, len);
 		weir_reader_commit(reader, len);

@@ -42,13 +42,35 @@ static int add(struct entry **list, const char *name, const void *type)
 	return 0;
 }
 
-static unsigned count_reasons(const struct weir_reason *reasons)
+static bool has_many(const struct weir_reason *reasons)
 {
 	unsigned n = 0;
 
-	while (reasons && reasons[n].name)
+	while (reasons && n <= WEIR_REASONS_MAX && reasons[n].name)
 		n++;
-	return n;
+	return n > WEIR_REASONS_MAX;
+}
+
+const char *weir__stage_fault(const struct weir_stage_type *type)
+{
+	if (!type->name || !type->name[0])
+		return "has no name";
+	if (!type->process)
+		return "has no process function";
+	if (type->exits > WEIR_EXITS_MAX)
+		return "has too many exits";
+	return has_many(type->reasons) ? "has too many reasons" : NULL;
+}
+
+const char *weir__endpoint_fault(const struct weir_endpoint_type *type)
+{
+	if (!type->name || !type->name[0])
+		return "has no name";
+	if (!type->check || !type->open)
+		return "has no check or no open function";
+	if (!type->read && !type->write)
+		return "neither reads nor writes";
+	return has_many(type->reasons) ? "has too many reasons" : NULL;
 }
 
 const struct weir_stage_type *weir_stage_find(const char *name)
@@ -61,8 +83,7 @@ const struct weir_stage_type *weir_stage_find(const char *name)
 
 int weir_stage_register(const struct weir_stage_type *type)
 {
-	if (!type->name || !type->name[0] || !type->process || type->exits > WEIR_EXITS_MAX ||
-	    count_reasons(type->reasons) > WEIR_REASONS_MAX)
+	if (weir__stage_fault(type))
 		return -EINVAL;
 	if (weir_stage_find(type->name))
 		return -EEXIST;
@@ -79,8 +100,7 @@ const struct weir_endpoint_type *weir_endpoint_find(const char *name)
 
 int weir_endpoint_register(const struct weir_endpoint_type *type)
 {
-	if (!type->name || !type->name[0] || !type->check || !type->open || (!type->read && !type->write) ||
-	    count_reasons(type->reasons) > WEIR_REASONS_MAX)
+	if (weir__endpoint_fault(type))
 		return -EINVAL;
 	if (weir_endpoint_find(type->name))
 		return -EEXIST;

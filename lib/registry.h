@@ -10,4 +10,8 @@
 extern const struct weir_stage_type *const weir__builtin_stages[];
 extern const struct weir_endpoint_type *const weir__builtin_endpoints[];
 
+/* The rule of its kind that a type breaks, as it stands behind "the type '…' "; NULL: none. */
+const char *weir__stage_fault(const struct weir_stage_type *type);
+const char *weir__endpoint_fault(const struct weir_endpoint_type *type);
+
 #endif

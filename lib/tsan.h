@@ -20,10 +20,12 @@
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);
 #define WEIR__NO_TSAN               __attribute__((no_sanitize("thread"), noinline))
+#define WEIR__NO_TSAN_INLINE        __attribute__((no_sanitize("thread"), noinline, unused))
 #define weir__tsan_acquire(address) __tsan_acquire(address)
 #define weir__tsan_release(address) __tsan_release(address)
 #else
 #define WEIR__NO_TSAN
+#define WEIR__NO_TSAN_INLINE        inline
 #define weir__tsan_acquire(address) ((void)(address))
 #define weir__tsan_release(address) ((void)(address))
 #endif

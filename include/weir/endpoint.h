@@ -41,6 +41,7 @@ struct weir_reader {
 	uint32_t n;        /* packets read so far */
 	uint32_t limit;    /* packets that may be read in all */
 	uint32_t headroom; /* bytes to leave free in front of each packet */
+	uint32_t tailroom; /* and behind it */
 	uint64_t now;      /* nanoseconds of CLOCK_MONOTONIC when read() was called */
 	uint64_t bytes;    /* of the n packets */
 	uint64_t *dropped; /* counts by reason of the type */
@@ -51,8 +52,8 @@ struct weir_reader {
 	uint32_t index[WEIR_VECTOR_SIZE]; /* the packets */
 };
 
-/* The buffer to read the next packet into, empty: write at buf->data, at most weir_buf_tailroom(buf) bytes.
- * NULL: no more. */
+/* The buffer to read the next packet into, empty: write at buf->data, at most weir_reader_room() bytes. NULL:
+ * no more. */
 static inline struct weir_buf *weir_reader_buf(struct weir_reader *reader)
 {
 	struct weir_buf *buf;
@@ -63,6 +64,12 @@ static inline struct weir_buf *weir_reader_buf(struct weir_reader *reader)
 	buf->data = buf->room + reader->headroom;
 	buf->len = 0;
 	return buf;
+}
+
+/* Bytes of a packet that fit in this buffer, with what stages will prepend and append. */
+static inline size_t weir_reader_room(const struct weir_reader *reader, const struct weir_buf *buf)
+{
+	return buf->room_size - reader->headroom - reader->tailroom;
 }
 
 /* The buffer given last by weir_reader_buf() now holds a packet of len bytes. */
@@ -93,7 +100,7 @@ static inline int weir_reader_iov(struct weir_reader *reader, struct iovec iov[2
 	if (!buf)
 		return 0;
 	iov[0].iov_base = buf->data;
-	iov[0].iov_len = weir_buf_tailroom(buf);
+	iov[0].iov_len = weir_reader_room(reader, buf);
 	iov[1] = reader->spill;
 	return 2;
 }
@@ -107,7 +114,7 @@ static inline void weir_reader_commit_iov(struct weir_reader *reader, uint32_t l
 {
 	const struct weir_buf *buf = &reader->bufs[reader->stash[reader->stash_n - 1]];
 
-	if (WEIR_LIKELY(len <= buf->room_size - reader->headroom))
+	if (WEIR_LIKELY(len <= weir_reader_room(reader, buf)))
 		weir_reader_commit(reader, len);
 	else
 		weir_reader_commit_spilled(reader, len);

@@ -39,11 +39,11 @@ exports_what_headers_declare() {
 	! grep . "$root/differences"
 }
 
-links() { # COMPILER PKG_CONFIG_OPTION...
-	compiler=$1
+links() { # LIBRARY COMPILER...
+	weir=$1
 	shift
 	# shellcheck disable=SC2046,SC2086 # words
-	$compiler program.c -o "$root/program" $(pkg-config "$@" --cflags --libs weir)
+	"$@" program.c -o "$root/program" $cflags -L"$(dirname "$library")" $weir
 	LD_LIBRARY_PATH=$(dirname "$library") "$root/program"
 }
 
@@ -56,8 +56,9 @@ examples_build() {
 
 headers_compile_alone
 examples_build
-links "$CC"
-links "$CXX -x c++"
+links "$(pkg-config --libs weir)" "$CC"
+links "$(pkg-config --libs weir)" "$CXX" -x c++
+# Only Weir from its archive. Not --static: that means every library, and Debian's libpcap lacks some of its own then.
+# shellcheck disable=SC2046 # words
+links "-l:libweir.a $(pkg-config --libs $(pkg-config --print-requires-private weir)) -pthread" "$CC"
 exports_what_headers_declare
-rm "$library"* # so that the archive is what the linker finds
-links "$CC" --static

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An endpoint whose other side is the test: it gives numbered packets when the test says so, takes as many as
+ * the test allows, and dies on demand. And a stage whose verdicts are the test's.
+ */
+#ifndef WEIR_TEST_FAKE_H
+#define WEIR_TEST_FAKE_H
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <weir/weir.h>
+
+#include "reader.h"
+#include "test.h"
+
+#define FAKE_PACKET_MAX 65535
+
+/* Waits for an event. The time-out of the test as a whole is the only one. */
+#define wait_for(condition)          \
+	do {                         \
+		while (!(condition)) \
+			usleep(50);  \
+	} while (0)
+
+/* The test's side. Members that both sides use are accessed by fake_load() and fake_store(). */
+struct fake {
+	/* Reader. */
+	uint64_t allowed; /* packets that it may give in all */
+	uint64_t given;
+	uint64_t first; /* number of the first packet */
+	uint64_t bytes; /* of each packet, at least 8; 0: 64 */
+	uint64_t ends;  /* when all have been given */
+	int64_t read_error;
+	int read_fd;
+
+	/* Writer. */
+	uint64_t room; /* packets that it may take in all */
+	uint64_t taken;
+	uint64_t dropped;
+	uint64_t wrong; /* packets whose bytes are not as they were given */
+	int64_t write_error;
+	uint64_t (*reason)(uint64_t number); /* NULL, or 1 + the reason to drop the packet for; 0: takes it */
+	uint64_t *numbers;                   /* of the packets taken */
+	uint64_t numbers_max;
+	int write_fd;
+
+	uint64_t opened;
+	uint64_t closed;
+	uint64_t recovered;
+	int64_t recover_error;
+};
+
+#define fake_load(member)         __atomic_load_n(&(member), __ATOMIC_ACQUIRE)
+#define fake_store(member, value) __atomic_store_n(&(member), (value), __ATOMIC_RELEASE)
+
+static inline void fake_ring(int fd)
+{
+	assert_int_equal(eventfd_write(fd, 1), 0);
+}
+
+/* One that takes everything. */
+static inline void fake_init(struct fake *fake)
+{
+	*fake = (struct fake){ .room = UINT64_MAX };
+	fake->read_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	fake->write_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	assert_true(fake->read_fd >= 0 && fake->write_fd >= 0);
+}
+
+/* Remembers the numbers of so many packets that it takes. */
+static inline void fake_record(struct fake *fake, uint64_t max)
+{
+	fake->numbers = calloc(max, sizeof(*fake->numbers));
+	assert_non_null(fake->numbers);
+	fake->numbers_max = max;
+}
+
+static inline void fake_free(struct fake *fake)
+{
+	close(fake->read_fd);
+	close(fake->write_fd);
+	free(fake->numbers);
+}
+
+/* It may give n packets more. */
+static inline void fake_give(struct fake *fake, uint64_t n)
+{
+	__atomic_add_fetch(&fake->allowed, n, __ATOMIC_RELEASE);
+	fake_ring(fake->read_fd);
+}
+
+/* It gives n packets more and ends. */
+static inline void fake_give_last(struct fake *fake, uint64_t n)
+{
+	fake_store(fake->ends, 1);
+	fake_give(fake, n);
+}
+
+/* It may take n packets more. */
+static inline void fake_take(struct fake *fake, uint64_t n)
+{
+	__atomic_add_fetch(&fake->room, n, __ATOMIC_RELEASE);
+	fake_ring(fake->write_fd);
+}
+
+static inline void fake_fail_read(struct fake *fake, int error)
+{
+	fake_store(fake->read_error, error);
+	fake_ring(fake->read_fd);
+}
+
+/* The first packet that comes finds it dead. */
+static inline void fake_fail_write(struct fake *fake, int error)
+{
+	fake_store(fake->write_error, error);
+	fake_ring(fake->write_fd);
+}
+
+/* The bytes of a packet: its number, then what follows from it. */
+static inline void fake_fill(uint8_t *bytes, uint64_t len, uint64_t number)
+{
+	memcpy(bytes, &number, sizeof(number));
+	for (uint64_t i = sizeof(number); i < len; i++)
+		bytes[i] = (uint8_t)(number + i);
+}
+
+static inline uint64_t fake_number(const struct weir_buf *buf)
+{
+	uint64_t number;
+
+	memcpy(&number, buf->data, sizeof(number));
+	return number;
+}
+
+static inline bool fake_is_whole(const struct weir_buf *buf, uint64_t len)
+{
+	const uint64_t number = fake_number(buf);
+
+	if (buf->len < len)
+		return false;
+	for (uint64_t i = sizeof(number); i < len; i++)
+		if (buf->data[i] != (uint8_t)(number + i))
+			return false;
+	return true;
+}
+
+struct fake_options {
+	WEIR_ENDPOINT_OPTIONS;
+	struct fake *fake;
+	enum weir_layer layer; /* 0: WEIR_LAYER_AF */
+	enum weir_framing framing;
+	uint32_t max_packet; /* 0: 1500; UINT32_MAX: gives none */
+	bool any;            /* WEIR_LAYER_ANY */
+	bool takes_none;
+	uint16_t headroom;
+	uint16_t tailroom;
+	int refuse; /* what check() returns, without a word */
+	int fail;   /* what open() returns, without a word */
+};
+
+static inline int fake_check(const void *memory, struct weir_endpoint_info *info, struct weir_error *err)
+{
+	const struct fake_options *options = memory;
+
+	(void)err;
+	info->layer = options->any ? WEIR_LAYER_ANY : options->layer ? options->layer : WEIR_LAYER_AF;
+	info->framing = options->framing;
+	info->max_packet = options->max_packet == UINT32_MAX ? 0
+			   : options->max_packet             ? options->max_packet
+							     : 1500;
+	info->takes_none = options->takes_none;
+	info->headroom = options->headroom;
+	info->tailroom = options->tailroom;
+	return options->refuse;
+}
+
+static inline int fake_open(void *state, const void *memory, struct weir_endpoint_info *info,
+			    struct weir_error *err)
+{
+	const struct fake_options *options = memory;
+
+	(void)err;
+	if (options->fail)
+		return options->fail;
+	*(struct fake **)state = options->fake;
+	info->read_fd = options->fake->read_fd;
+	info->write_fd = options->fake->write_fd;
+	info->write_events = POLLIN;
+	options->fake->opened++;
+	return 0;
+}
+
+static inline void fake_close(void *state)
+{
+	(*(struct fake **)state)->closed++;
+}
+
+static inline int fake_recover(void *state, struct weir_error *err)
+{
+	struct fake *fake = *(struct fake **)state;
+
+	if (fake->recover_error)
+		return weir_failed(err, (int)fake->recover_error, "still dead");
+	fake->recovered++;
+	fake_store(fake->read_error, 0);
+	fake_store(fake->write_error, 0);
+	return 0;
+}
+
+/* Empties an eventfd that was rung for what is seen now; the caller looks again. */
+static inline void fake_heard(int fd)
+{
+	eventfd_t count;
+
+	eventfd_read(fd, &count);
+}
+
+static inline bool fake_copy(struct weir_reader *reader, uint64_t number, uint64_t len)
+{
+	static _Thread_local uint8_t bytes[FAKE_PACKET_MAX];
+
+	fake_fill(bytes, len, number);
+	return weir__reader_copy(reader, bytes, (uint32_t)len);
+}
+
+static inline int fake_read(void *state, struct weir_reader *reader)
+{
+	struct fake *fake = *(struct fake **)state;
+	const uint64_t len = fake_load(fake->bytes) ? fake_load(fake->bytes) : 64;
+
+	if (fake_load(fake->given) == fake_load(fake->allowed))
+		fake_heard(fake->read_fd);
+	while (fake->given < fake_load(fake->allowed)) {
+		if (!fake_copy(reader, fake->first + fake->given, len))
+			break;
+		fake_store(fake->given, fake->given + 1);
+	}
+	if (fake_load(fake->read_error))
+		return (int)fake_load(fake->read_error);
+	return fake_load(fake->ends) && fake->given == fake_load(fake->allowed) ? -ENODATA : 0;
+}
+
+/* Takes a packet for good. */
+static inline void fake_accept(struct fake *fake, struct weir_writer *writer, uint32_t i)
+{
+	const struct weir_buf *buf = weir_writer_buf(writer, i);
+	const uint64_t reason = fake->reason ? fake->reason(fake_number(buf)) : 0;
+	const uint64_t taken = fake->taken;
+
+	if (reason) {
+		weir_writer_drop(writer, i, (unsigned)reason - 1);
+		fake_store(fake->dropped, fake->dropped + 1);
+		return;
+	}
+	if (!fake_is_whole(buf, fake_load(fake->bytes) ? fake_load(fake->bytes) : buf->len))
+		fake_store(fake->wrong, fake->wrong + 1);
+	if (taken < fake->numbers_max)
+		fake->numbers[taken] = fake_number(buf);
+	fake_store(fake->taken, taken + 1);
+}
+
+static inline uint32_t fake_write(void *state, struct weir_writer *writer)
+{
+	struct fake *fake = *(struct fake **)state;
+
+	for (uint32_t i = 0; i < writer->n; i++) {
+		if (fake_load(fake->write_error)) {
+			writer->error = (int)fake_load(fake->write_error);
+			return i;
+		}
+		if (fake->taken + fake->dropped == fake_load(fake->room))
+			fake_heard(fake->write_fd);
+		if (fake->taken + fake->dropped == fake_load(fake->room))
+			return i;
+		fake_accept(fake, writer, i);
+	}
+	return writer->n;
+}
+
+static const struct weir_reason fake_reasons[] = {
+	{ "first", "the first reason of the test" },
+	{ "second", "the second reason of the test" },
+	{ 0 },
+};
+
+static const struct weir_endpoint_type fake_type = {
+	.name = "fake",
+	.help = "the test",
+	.reasons = fake_reasons,
+	.options_size = sizeof(struct fake_options),
+	.state_size = sizeof(struct fake *),
+	.check = fake_check,
+	.open = fake_open,
+	.close = fake_close,
+	.recover = fake_recover,
+	.read = fake_read,
+	.write = fake_write,
+};
+
+#define fake(...) WEIR_ENDPOINT(fake_type, struct fake_options, __VA_ARGS__)
+
+#endif
