@@ -294,19 +294,30 @@ static bool looks_empty(const struct weir_pipeline *pipeline)
 	return true;
 }
 
+/* Packets that have come to rings so far. */
+static uint64_t handed_over(const struct weir_pipeline *pipeline)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < pipeline->n_rows; i++)
+		if (pipeline->rows[i].kind == WEIR__ROW_RING)
+			n += __atomic_load_n(&pipeline->rows[i].counters.packets, __ATOMIC_RELAXED);
+	return n;
+}
+
 /*
- * The same for certain, once no reader gives anything: what a worker had in its hands at one look has left or
- * come to a ring when every worker has passed a quiescent state, so a packet can hide from no more looks than
- * there are rings.
+ * The same for certain, once no reader gives anything: what a worker had in its hands at the first look, or
+ * took while one ring after the other was looked at, has left when every worker has passed a quiescent state,
+ * or waits for a writer, or has come to a ring since.
  */
 static bool is_empty(const struct weir_pipeline *pipeline)
 {
-	for (unsigned looks = 0; looks <= pipeline->n_rings; looks++) {
-		if (!looks_empty(pipeline))
-			return false;
-		synchronize_rcu();
-	}
-	return looks_empty(pipeline);
+	const uint64_t before = handed_over(pipeline);
+
+	if (!looks_empty(pipeline))
+		return false;
+	synchronize_rcu();
+	return looks_empty(pipeline) && handed_over(pipeline) == before;
 }
 
 static void set_phase(struct weir_pipeline *pipeline, enum weir__phase phase)
