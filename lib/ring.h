@@ -64,7 +64,8 @@ static WEIR__NO_TSAN_INLINE bool weir__ring_pop(struct weir__ring *ring, struct 
  */
 static inline void weir__ring_wait(struct weir__ring *ring)
 {
-	__atomic_store_n(&ring->waiting, 1, __ATOMIC_RELAXED);
+	/* Release: a consumer that sees it must also see that the producer sleeps. */
+	__atomic_store_n(&ring->waiting, 1, __ATOMIC_RELEASE);
 }
 
 /* The consumer has made room. */
