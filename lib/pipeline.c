@@ -168,6 +168,9 @@ static int build(struct weir_pipeline *pipeline, struct weir__plan *plan)
 	if (rc < 0)
 		return rc;
 	rc = weir__build(pipeline, plan);
+	for (unsigned i = 0; rc == 0 && i < pipeline->n_endpoints; i++)
+		if (pipeline->endpoints[i].type->created)
+			pipeline->endpoints[i].type->created(pipeline->endpoints[i].state);
 	return rc < 0 ? weir_failed(plan->err, rc, "no memory for the programs of %u workers",
 				    plan->n_workers)
 		      : 0;
@@ -226,9 +229,10 @@ static bool only_rings(const struct weir__program *program)
 }
 
 /*
- * How long a worker may spin while it waits. By itself only one that waits for rings alone: a short look, because a
- * producer that finds it asleep pays for waking it, and more where a processor is left over. Beside descriptors even a
- * microsecond of it was measured to cost more latency than it saves, because applications want the processor.
+ * How long a worker may spin while it waits. By itself only one that waits for rings alone: a short look,
+ * because a producer that finds it asleep pays for waking it, and more where a processor is left over. Beside
+ * descriptors even a microsecond of it was measured to cost more latency than it saves, because applications
+ * want the processor.
  */
 static void set_spin(struct weir__worker *worker, unsigned n_workers, unsigned cpus)
 {
