@@ -15,8 +15,8 @@
 #define DEFAULT_DRAIN_MS 1000
 #define DRAIN_LOOK_US    100
 
-/* More than twice what a wake-up on another processor takes. */
-#define ADAPTIVE_SPIN_MAX_NS 50000
+#define SHORT_SPIN_NS 500
+#define LONG_SPIN_NS  50000 /* more than twice what a wake-up on another processor takes */
 
 void weir__log(struct weir_pipeline *pipeline, enum weir_log_level level, const char *format, ...)
 {
@@ -226,22 +226,30 @@ static bool only_rings(const struct weir__program *program)
 }
 
 /*
- * How long workers may spin while they wait. By themselves they do only where it costs nobody: at rings, and
- * with a processor left over. No setting makes more of them spin than there are processors.
+ * How long a worker may spin while it waits. By itself only one that waits for rings alone: a short look, because a
+ * producer that finds it asleep pays for waking it, and more where a processor is left over. Beside descriptors even a
+ * microsecond of it was measured to cost more latency than it saves, because applications want the processor.
  */
+static void set_spin(struct weir__worker *worker, unsigned n_workers, unsigned cpus)
+{
+	const bool rings = !worker->spin_us && !worker->sleep_at_once && only_rings(worker->program);
+
+	worker->spin_min_ns = worker->spin_max_ns = worker->spin_us * 1000ull;
+	if (rings && n_workers <= cpus)
+		worker->spin_min_ns = worker->spin_max_ns = SHORT_SPIN_NS;
+	if (rings && n_workers < cpus)
+		worker->spin_max_ns = LONG_SPIN_NS;
+}
+
+/* No setting makes more workers spin than there are processors. */
 static void allow_spinning(struct weir_pipeline *pipeline)
 {
 	const unsigned cpus = cpu_count();
 	unsigned spinning = 0;
 
 	for (unsigned i = 0; i < pipeline->n_workers; i++) {
-		struct weir__worker *worker = &pipeline->workers[i];
-		bool adaptive = !worker->spin_us && !worker->sleep_at_once && only_rings(worker->program) &&
-				pipeline->n_workers < cpus;
-
-		worker->spin_min_ns = worker->spin_us * 1000ull;
-		worker->spin_max_ns = adaptive ? ADAPTIVE_SPIN_MAX_NS : worker->spin_min_ns;
-		spinning += worker->spin_max_ns > 0;
+		set_spin(&pipeline->workers[i], pipeline->n_workers, cpus);
+		spinning += pipeline->workers[i].spin_max_ns > 0;
 	}
 	if (spinning <= cpus)
 		return;
@@ -286,19 +294,30 @@ static bool looks_empty(const struct weir_pipeline *pipeline)
 	return true;
 }
 
+/* Packets that have come to rings so far. */
+static uint64_t handed_over(const struct weir_pipeline *pipeline)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < pipeline->n_rows; i++)
+		if (pipeline->rows[i].kind == WEIR__ROW_RING)
+			n += __atomic_load_n(&pipeline->rows[i].counters.packets, __ATOMIC_RELAXED);
+	return n;
+}
+
 /*
- * The same for certain, once no reader gives anything: what a worker had in its hands at one look has left or
- * come to a ring when every worker has passed a quiescent state, so a packet can hide from no more looks than
- * there are rings.
+ * The same for certain, once no reader gives anything: what a worker had in its hands at the first look, or
+ * took while one ring after the other was looked at, has left when every worker has passed a quiescent state,
+ * or waits for a writer, or has come to a ring since.
  */
 static bool is_empty(const struct weir_pipeline *pipeline)
 {
-	for (unsigned looks = 0; looks <= pipeline->n_rings; looks++) {
-		if (!looks_empty(pipeline))
-			return false;
-		synchronize_rcu();
-	}
-	return looks_empty(pipeline);
+	const uint64_t before = handed_over(pipeline);
+
+	if (!looks_empty(pipeline))
+		return false;
+	synchronize_rcu();
+	return looks_empty(pipeline) && handed_over(pipeline) == before;
 }
 
 static void set_phase(struct weir_pipeline *pipeline, enum weir__phase phase)
@@ -343,7 +362,7 @@ static void drop_rest(struct weir_pipeline *pipeline)
 		struct weir__worker *worker = &pipeline->workers[i];
 
 		worker->blocked = 0;
-		worker->stashed = worker->stash[0].n + worker->stash[1].n;
+		__atomic_store_n(&worker->stashed, worker->stash[0].n + worker->stash[1].n, __ATOMIC_RELAXED);
 	}
 }
 

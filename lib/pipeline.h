@@ -15,7 +15,6 @@ struct weir_pipeline {
 	unsigned n_workers;
 	struct weir__row *rows;
 	unsigned n_rows;
-	unsigned n_rings;
 	unsigned drain_ms;
 	bool running;
 	weir_log *log;

@@ -18,7 +18,7 @@ static void put(struct weir__vector *vector, uint32_t index)
 	vector->index[vector->n++] = index;
 }
 
-/* The reason of a drop verdict, checked against those of the type. */
+/* The reason of a verdict that is neither NEXT nor an exit, checked against those of the type. */
 static unsigned drop_reason(const struct weir__row *row, weir_verdict verdict)
 {
 	const struct weir_reason *reasons =
@@ -48,8 +48,8 @@ static void partition(struct weir__worker *worker, const struct weir__op *op, st
 	for (uint32_t i = 0; i < vector->n; i++) {
 		if (verdict[i] == WEIR_NEXT) {
 			vector->index[n++] = vector->index[i];
-		} else if (verdict[i] & 0x80) {
-			put(&exits[verdict[i] % WEIR_EXITS_MAX], vector->index[i]);
+		} else if (verdict[i] & 0x80 && (verdict[i] & 0x7f) < op->row->type->exits) {
+			put(&exits[verdict[i] & 0x7f], vector->index[i]);
 		} else {
 			weir_count(&op->row->counters.drops[drop_reason(op->row, verdict[i])], 1);
 			put(&dropped, vector->index[i]);

@@ -57,9 +57,14 @@ static int set_up(struct weir__tun *tun, bool up, struct weir_error *err)
 static int add_entry(struct weir__tun *tun, const struct weir__tun_entry *entry, int expected,
 		     struct weir_error *err)
 {
+	int rc;
+
 	if (entry->is_route)
 		return weir__route_add(&tun->netlink, tun->index, &entry->route, expected, err);
-	return weir__address_add(&tun->netlink, tun->index, &entry->address, expected, err);
+	rc = weir__address_add(&tun->netlink, tun->index, &entry->address, expected, err);
+	if (rc == 0 || rc == expected)
+		weir__address_wait(&tun->netlink, tun->index, &entry->address);
+	return rc;
 }
 
 static int remove_entry(struct weir__tun *tun, const struct weir__tun_entry *entry, int expected,

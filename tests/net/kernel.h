@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -73,6 +74,21 @@ static inline void kernel_mac(const char *device, uint8_t mac[6])
 
 	assert_int_equal(kernel_ioctl(device, SIOCGIFHWADDR, &request), 0);
 	memcpy(mac, request.ifr_hwaddr.sa_data, 6);
+}
+
+/* The MAC address that the kernel has learned by ARP for an address beyond the device. */
+static inline void kernel_neighbour(const char *device, const char *address, uint8_t mac[6])
+{
+	struct arpreq request = { .arp_pa.sa_family = AF_INET };
+	struct sockaddr_in to = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(inet_pton(AF_INET, address, &to.sin_addr), 1);
+	memcpy(&request.arp_pa, &to, sizeof(to));
+	snprintf(request.arp_dev, sizeof(request.arp_dev), "%s", device);
+	assert_int_equal(ioctl(fd, SIOCGARP, &request), 0);
+	memcpy(mac, request.arp_ha.sa_data, 6);
+	close(fd);
 }
 
 static inline bool kernel_ipv6_disabled(const char *device)
@@ -239,6 +255,40 @@ static inline struct kernel_tun kernel_tun(const char *device)
 	kernel_dump(RTM_GETLINK, sizeof(struct ifinfomsg), kernel_take_tun, &result);
 	assert_true(result.found);
 	return result;
+}
+
+struct kernel_search_stats {
+	int index;
+	bool found;
+	struct rtnl_link_stats64 stats;
+};
+
+static inline int kernel_take_stats(const struct nlmsghdr *message, void *data)
+{
+	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
+	const struct nlattr *table[64] = { 0 };
+	struct kernel_search_stats *search = data;
+	size_t size;
+
+	mnl_attr_parse(message, sizeof(*info), kernel_take_attribute, table);
+	if (info->ifi_index != search->index || !table[IFLA_STATS64])
+		return MNL_CB_OK;
+	size = mnl_attr_get_payload_len(table[IFLA_STATS64]);
+	if (size > sizeof(search->stats)) /* a kernel newer than its headers here */
+		size = sizeof(search->stats);
+	memcpy(&search->stats, mnl_attr_get_payload(table[IFLA_STATS64]), size);
+	search->found = true;
+	return MNL_CB_OK;
+}
+
+/* What the device has counted. */
+static inline struct rtnl_link_stats64 kernel_stats(const char *device)
+{
+	struct kernel_search_stats search = { .index = (int)if_nametoindex(device) };
+
+	kernel_dump(RTM_GETLINK, sizeof(struct ifinfomsg), kernel_take_stats, &search);
+	assert_true(search.found);
+	return search.stats;
 }
 
 /* Sends a change and waits for the answer. Returns 0 or a negative errno. */
