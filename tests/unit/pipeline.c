@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole pipelines without a device: every packet is accounted for, whichever way it goes. */
+#include "sanitizer.h"
 #include "test.h"
 
 #include <weir/weir.h>
@@ -68,11 +69,33 @@ static void two_workers(void **state)
 	weir_pipeline_destroy(pipeline);
 }
 
+/* The reader finds no buffer most of the time, and whoever frees one may be faster than it falls asleep. */
+static void too_few_buffers(void **state)
+{
+	const uint64_t count = TEST_ROUNDS(10000000);
+	const struct weir_config config = {
+		.endpoints = { weir_generator("in", .count = count), weir_null("out") },
+		.workers = { { "rx", .unpinned = true }, { "tx", .unpinned = true } },
+		.pool = { .buffers = 4 * WEIR_VECTOR_SIZE, .overcommit = true },
+		.chains = { { "flow", .stages = { weir_read("in", .worker = "rx"), weir_ring(.worker = "tx"),
+						  weir_write("out") } } },
+	};
+	struct weir_pipeline *pipeline = create(&config);
+	struct weir_counters *counters = run(pipeline);
+
+	(void)state;
+	assert_int_equal(counters->sent, count);
+	assert_true(counters->starved > 0);
+	weir_counters_free(counters);
+	weir_pipeline_destroy(pipeline);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_worker),
 		cmocka_unit_test(two_workers),
+		cmocka_unit_test(too_few_buffers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
