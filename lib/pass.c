@@ -120,7 +120,11 @@ static bool read_endpoint(struct weir__worker *worker, const struct weir__input 
 	const bool timed = weir__row_timed(row);
 	struct weir__vector vector;
 
-	if (!weir__endpoint_up(row->endpoint) || !refill(worker))
+	if (!weir__endpoint_up(row->endpoint)) {
+		worker->hung_up &= ~bit; /* that is over once it is back */
+		return false;
+	}
+	if (!refill(worker))
 		return false;
 	note_readiness(worker, row->endpoint, bit, read_vector(worker, row));
 	if (!reader->n)

@@ -362,7 +362,7 @@ static void drop_rest(struct weir_pipeline *pipeline)
 		struct weir__worker *worker = &pipeline->workers[i];
 
 		worker->blocked = 0;
-		worker->stashed = worker->stash[0].n + worker->stash[1].n;
+		__atomic_store_n(&worker->stashed, worker->stash[0].n + worker->stash[1].n, __ATOMIC_RELAXED);
 	}
 }
 

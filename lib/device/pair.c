@@ -169,13 +169,13 @@ static struct slot *peek(struct way *way)
 {
 	void *taken;
 
-	if (way->held)
+	if (way->held || ck_ring_size(&way->ring) == 0)
 		return way->held;
+	weir__tsan_acquire(&way->ring.p_tail);
 	/* The packet read last is read before the ring says that the next one was taken, as the sender may
 	 * then come to its slot. */
 	ck_pr_fence_load_store();
 	weir__tsan_release(&way->ring.c_head);
-	weir__tsan_acquire(&way->ring.p_tail);
 	if (ck_ring_dequeue_spsc(&way->ring, way->entries, &taken))
 		way->held = taken;
 	return way->held;
