@@ -30,6 +30,14 @@ static inline uint64_t now_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
+static inline void pause_ns(uint64_t ns)
+{
+	struct timespec left = { (time_t)(ns / 1000000000u), (long)(ns % 1000000000u) };
+
+	while (nanosleep(&left, &left) != 0)
+		continue;
+}
+
 /* One line to stderr, and the end. */
 __attribute__((format(printf, 2, 3), noreturn)) static inline void give_up(int status, const char *format,
 									   ...)

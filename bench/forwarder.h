@@ -8,20 +8,17 @@
 
 #include <sys/types.h>
 
+#include "placement.h"
 #include "rig.h"
 
 #define FORWARDER_STAGES_MAX 32
-
-/* Where the forwarding threads run; negative: wherever the scheduler puts them. */
-struct placement {
-	int cpu[2];
-};
 
 /* What a forwarder tells when it has stopped. A raw loop has nothing to tell. */
 struct forwarder_report {
 	bool filled;
 	uint64_t received, injected, sent, dropped, held;
-	uint64_t passes, sleeps, wakes; /* of all workers */
+	uint64_t passes, sleeps, wakes;       /* of all workers */
+	uint64_t resident_at_start, resident; /* bytes of memory; the first only if packets are generated */
 	unsigned n;
 	struct {
 		char path[48];
@@ -53,9 +50,6 @@ void forwarder_start(struct forwarder *forwarder, const struct mode *mode, const
 
 /* Nanoseconds of processor time of all its threads so far. */
 uint64_t forwarder_cpu_ns(const struct forwarder *forwarder);
-
-/* Bytes of resident memory. */
-uint64_t forwarder_resident(const struct forwarder *forwarder);
 
 void forwarder_stop(struct forwarder *forwarder, struct forwarder_report *report);
 

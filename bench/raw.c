@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,18 +14,17 @@ struct direction {
 	uint8_t packet[65536];
 };
 
-/* Moves up to BATCH packets; false when there are no more. */
-static bool drain(struct direction *direction)
+/* Moves up to BATCH packets. */
+static void drain(struct direction *direction)
 {
 	for (unsigned i = 0; i < BATCH; i++) {
 		ssize_t n = read(direction->from, direction->packet, sizeof(direction->packet));
 
 		if (n < 0 && errno == EAGAIN)
-			return false;
+			return;
 		if (n < 0 || write(direction->to, direction->packet, (size_t)n) != n)
 			give_up(BENCH_FAILED, "raw: %s", strerror(errno));
 	}
-	return true;
 }
 
 static void *both_ways(void *argument)
@@ -39,11 +36,11 @@ static void *both_ways(void *argument)
 	};
 
 	for (;;) {
-		bool more = drain(&ways[0]);
-
-		more |= drain(&ways[1]);
-		if (!more && poll(polled, SIDES, -1) < 0)
+		if (poll(polled, SIDES, -1) < 0)
 			give_up(BENCH_FAILED, "raw: poll: %s", strerror(errno));
+		for (unsigned i = 0; i < SIDES; i++)
+			if (polled[i].revents)
+				drain(&ways[i]);
 	}
 	return NULL;
 }
@@ -58,23 +55,11 @@ static void *one_way(void *argument)
 	return NULL;
 }
 
-static void start(void *(*run)(void *), void *argument, int cpu)
+static void start(void *(*run)(void *), struct direction *ways, int cpu)
 {
-	pthread_attr_t attributes;
 	pthread_t thread;
-	cpu_set_t set;
-	int error;
 
-	pthread_attr_init(&attributes);
-	CPU_ZERO(&set);
-	if (cpu >= 0) {
-		CPU_SET((size_t)cpu, &set);
-		pthread_attr_setaffinity_np(&attributes, sizeof(set), &set);
-	}
-	error = pthread_create(&thread, &attributes, run, argument);
-	pthread_attr_destroy(&attributes);
-	if (error)
-		give_up(BENCH_FAILED, "raw: cannot start a thread on processor %d: %s", cpu, strerror(error));
+	placement_start_thread(&thread, cpu, run, ways);
 	pthread_detach(thread);
 }
 
@@ -87,15 +72,15 @@ static struct direction *attach(const struct rig *rig, bool nonblocking)
 	return ways;
 }
 
-void raw_start(const struct rig *rig, int cpu)
+void raw_start(const struct rig *rig, const struct placement *placement)
 {
-	start(both_ways, attach(rig, true), cpu);
+	start(both_ways, attach(rig, true), placement->one);
 }
 
-void raw2_start(const struct rig *rig, int cpu_forth, int cpu_back)
+void raw2_start(const struct rig *rig, const struct placement *placement)
 {
 	struct direction *ways = attach(rig, false);
 
-	start(one_way, &ways[0], cpu_forth);
-	start(one_way, &ways[1], cpu_back);
+	start(one_way, &ways[0], placement->two[RIGHT]);
+	start(one_way, &ways[1], placement->two[LEFT]);
 }

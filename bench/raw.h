@@ -3,12 +3,13 @@
 #ifndef WEIR_BENCH_RAW_H
 #define WEIR_BENCH_RAW_H
 
+#include "placement.h"
 #include "rig.h"
 
-/* One thread for both directions. It is pinned to cpu, or to none if that is negative. */
-void raw_start(const struct rig *rig, int cpu);
+/* One thread for both directions. */
+void raw_start(const struct rig *rig, const struct placement *placement);
 
 /* One thread for each direction. */
-void raw2_start(const struct rig *rig, int cpu_forth, int cpu_back);
+void raw2_start(const struct rig *rig, const struct placement *placement);
 
 #endif

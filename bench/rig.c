@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -11,10 +10,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <weir/weir.h>
+
 #include "rig.h"
 
 static const char *const device_names[SIDES] = { "left", "right" };
-static const uint32_t addresses[SIDES] = { 0x0a4d0001, 0x0a4d0002 }; /* 10.77.0.1 and .2 */
+static const char *const prefixes[SIDES] = { "10.77.0.1/24", "10.77.0.2/24" };
+static const uint32_t addresses[SIDES] = { 0x0a4d0001, 0x0a4d0002 };
 
 const char *rig_device(enum side side)
 {
@@ -69,72 +71,32 @@ static void make_netns(struct rig *rig, enum side side)
 	if (rig->netns[side] < 0 || rig->counters[side] < 0)
 		give_up(BENCH_REFUSED, "cannot read /proc/thread-self: %s: is /proc mounted?",
 			strerror(errno));
-	/* Neither the kernel's own IPv6 packets nor what TCP remembers of an earlier connection shall
-	 * disturb. */
-	if (access("/proc/sys/net/ipv6", F_OK) == 0 &&
-	    (!write_file("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1") ||
-	     !write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1")))
-		fprintf(stderr, "warning: cannot turn IPv6 off: %s\n", strerror(errno));
 	if (!write_file("/proc/sys/net/ipv4/tcp_no_metrics_save", "1"))
 		fprintf(stderr, "warning: TCP remembers earlier connections: %s\n", strerror(errno));
 }
 
-static int attach(enum side side, bool nonblocking)
-{
-	struct ifreq request = { .ifr_flags = IFF_TUN | IFF_NO_PI };
-	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | (nonblocking ? O_NONBLOCK : 0));
-
-	if (fd < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
-		give_up(BENCH_REFUSED,
-			"cannot open /dev/net/tun: %s: load the module (modprobe tun) or give the "
-			"container the device (--device /dev/net/tun)",
-			strerror(errno));
-	if (fd < 0)
-		give_up(BENCH_REFUSED,
-			"cannot open /dev/net/tun: %s: run as root, or let this user open it "
-			"(chmod 666 /dev/net/tun)",
-			strerror(errno));
-	memcpy(request.ifr_name, device_names[side], strlen(device_names[side]));
-	if (ioctl(fd, TUNSETIFF, &request) != 0)
-		give_up(BENCH_REFUSED, "cannot make or attach the device '%s': %s", device_names[side],
-			strerror(errno));
-	return fd;
-}
-
-static void request_or_give_up(int fd, unsigned long code, struct ifreq *request, const char *what)
-{
-	if (ioctl(fd, code, request) != 0)
-		give_up(BENCH_FAILED, "cannot set the %s of '%s': %s", what, request->ifr_name,
-			strerror(errno));
-}
-
-static void set_address(int fd, struct ifreq *request, unsigned long code, uint32_t address, const char *what)
-{
-	const struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(address) };
-
-	memcpy(&request->ifr_addr, &in, sizeof(in));
-	request_or_give_up(fd, code, request, what);
-}
-
+/* With the settings that every forwarder shall find: what the device is made with stays when it is closed. */
 static void make_device(enum side side)
 {
-	struct ifreq request = { 0 };
-	int device = attach(side, false);
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct weir_tun options = {
+		.name = device_names[side],
+		.ipv4 = WEIR_LIST(prefixes[side]),
+		.mtu = RIG_MTU,
+		.queue_length = RIG_QUEUE_LENGTH,
+		.no_ipv6 = true, /* nobody shall send but the traffic */
+		.persist = true,
+	};
+	struct weir_endpoint_info info = { .read_fd = -1 };
+	static struct weir_error err;
+	void *state = calloc(1, weir_tun_type.state_size);
 
-	if (fd < 0 || ioctl(device, TUNSETPERSIST, 1ul) != 0)
-		give_up(BENCH_FAILED, "cannot keep the device '%s': %s", device_names[side], strerror(errno));
-	memcpy(request.ifr_name, device_names[side], strlen(device_names[side]));
-	set_address(fd, &request, SIOCSIFADDR, addresses[side], "address");
-	set_address(fd, &request, SIOCSIFNETMASK, ~0u << (32 - RIG_PREFIX), "netmask");
-	request.ifr_mtu = RIG_MTU;
-	request_or_give_up(fd, SIOCSIFMTU, &request, "MTU");
-	request.ifr_qlen = RIG_QUEUE_LENGTH;
-	request_or_give_up(fd, SIOCSIFTXQLEN, &request, "queue length");
-	request.ifr_flags = IFF_UP | IFF_RUNNING;
-	request_or_give_up(fd, SIOCSIFFLAGS, &request, "flags");
-	close(fd);
-	close(device);
+	if (!state)
+		give_up(BENCH_FAILED, "out of memory");
+	if (weir_tun_type.check(&options, &info, &err) < 0 ||
+	    weir_tun_type.open(state, &options, &info, &err) < 0)
+		give_up(BENCH_REFUSED, "cannot make the device '%s': %s", device_names[side], err.text);
+	weir_tun_type.close(state);
+	free(state);
 }
 
 void rig_make(struct rig *rig)
@@ -157,8 +119,16 @@ void rig_enter(const struct rig *rig, enum side side)
 
 int rig_attach(const struct rig *rig, enum side side, bool nonblocking)
 {
-	rig_enter(rig, side);
-	return attach(side, nonblocking);
+	struct ifreq request = { .ifr_flags = IFF_TUN | IFF_NO_PI };
+	int fd;
+
+	rig_enter(rig, side); /* first: a descriptor belongs to the namespace that it is opened in */
+	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | (nonblocking ? O_NONBLOCK : 0));
+	memcpy(request.ifr_name, device_names[side], strlen(device_names[side]));
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &request) != 0)
+		give_up(BENCH_FAILED, "cannot attach to the device '%s': %s", device_names[side],
+			strerror(errno));
+	return fd;
 }
 
 void rig_read(const struct rig *rig, enum side side, struct rig_counters *counters)

@@ -17,7 +17,6 @@ enum side {
 	SIDES,
 };
 
-#define RIG_PREFIX       24
 #define RIG_QUEUE_LENGTH 1000
 #define RIG_MTU          1500
 

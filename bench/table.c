@@ -11,19 +11,19 @@ static const struct metric {
 	size_t offset;
 	double scale; /* for people */
 	unsigned digits;
-	unsigned width;
+	const char *unit;
 	const char *heading;
 } metrics[] = {
-	{ "gbps", offsetof(struct visit, gbps), 1, 2, 22, "Gbit/s" },
-	{ "pps", offsetof(struct visit, pps), 1e-3, 1, 24, "kpps" },
-	{ "loss", offsetof(struct visit, loss), 100, 2, 7, "loss %" },
-	{ "retransmits", offsetof(struct visit, retransmits), 1, 0, 7, "retr" },
-	{ "reordered", offsetof(struct visit, reordered), 1, 0, 7, "reord" },
-	{ "cpu_s_per_gb", offsetof(struct visit, cpu_s_per_gb), 1, 2, 7, "s/GB" },
-	{ "cpu", offsetof(struct visit, cpu), 100, 0, 6, "cpu %" },
-	{ "p50_us", offsetof(struct visit, p50_us), 1, 1, 24, "p50 us" },
-	{ "p99_us", offsetof(struct visit, p99_us), 1, 1, 8, "p99 us" },
-	{ "p999_us", offsetof(struct visit, p999_us), 1, 1, 10, "p99.9 us" },
+	{ "gbps", offsetof(struct visit, gbps), 1, 2, "Gbit/s", "Gbit/s" },
+	{ "pps", offsetof(struct visit, pps), 1e-3, 1, "kpps", "kpps" },
+	{ "loss", offsetof(struct visit, loss), 100, 2, "%", "loss %" },
+	{ "reordered", offsetof(struct visit, reordered), 1, 0, "", "reord" },
+	{ "retransmits", offsetof(struct visit, retransmits), 1, 0, "", "retr" },
+	{ "cpu_s_per_gb", offsetof(struct visit, cpu_s_per_gb), 1, 2, "s/GB", "s/GB" },
+	{ "cpu", offsetof(struct visit, cpu), 100, 0, "%", "cpu %" },
+	{ "p50_us", offsetof(struct visit, p50_us), 1, 1, "us", "p50 us" },
+	{ "p99_us", offsetof(struct visit, p99_us), 1, 1, "us", "p99 us" },
+	{ "p999_us", offsetof(struct visit, p999_us), 1, 1, "us", "p99.9" },
 };
 
 static const struct metric *find_metric(const char *name)
@@ -48,6 +48,12 @@ void table_add(struct report *report, const struct traffic_case *kase, const str
 
 		if (!isnan(value))
 			report_add(report, kase->name, mode->name, metrics[i].name, value);
+	}
+	if (visit->report.received) {
+		report_add(report, kase->name, mode->name, "sleeps_per_packet",
+			   (double)visit->report.sleeps / (double)visit->report.received);
+		report_add(report, kase->name, mode->name, "wakes_per_packet",
+			   (double)visit->report.wakes / (double)visit->report.received);
 	}
 	for (unsigned i = 0; i < visit->report.n; i++) {
 		char name[sizeof(STAGE_PREFIX) + sizeof(visit->report.stages[i].path)];
@@ -82,73 +88,116 @@ static void format_ratio(char *text, size_t size, const struct report *report,
 	format_spread(text, size, &ratio, &plain);
 }
 
+/* The headline metric of a case in a mode: "2.61 [2.55-2.70] Gbit/s". */
+static void format_headline(char *text, size_t size, const struct report *report,
+			    const struct traffic_case *kase, const struct mode *mode)
+{
+	const struct metric *metric = find_metric(table_headline(kase));
+	const struct series *series = report_series(report, kase->name, mode->name, metric->name);
+	struct spread spread = series ? report_spread(series->values, series->n) : report_spread(NULL, 0);
+	char number[64];
+
+	format_spread(number, sizeof(number), &spread, metric);
+	snprintf(text, size, "%s %s", number, metric->unit);
+}
+
 void table_print_progress(const struct report *report, const struct traffic_case *kase,
 			  const struct mode *mode, unsigned done, unsigned all)
 {
 	const struct metric *metric = find_metric(table_headline(kase));
 	const struct series *series = report_series(report, kase->name, mode->name, metric->name);
-	struct spread spread = report_spread(series->values, series->n);
 	char text[96], ratio[96];
 
-	format_spread(text, sizeof(text), &spread, metric);
+	format_headline(text, sizeof(text), report, kase, mode);
 	format_ratio(ratio, sizeof(ratio), report, kase, mode);
-	printf("%3u/%u  %-8s %-9s %8.*f %-7s so far %-24s", done, all, kase->name, mode->name,
-	       (int)metric->digits, series->values[series->n - 1] * metric->scale, metric->heading, text);
+	printf("%4u/%u  %-8s %-9s %8.*f   so far %-30s", done, all, kase->name, mode->name,
+	       (int)metric->digits, series ? series->values[series->n - 1] * metric->scale : NAN, text);
 	if (mode->base)
-		printf(" x %s %s", mode->base, ratio);
+		printf(" = %s x %s", ratio, mode->base);
 	putchar('\n');
 	fflush(stdout);
 }
 
 void table_print_head(void)
 {
-	printf("%-8s %-9s %-20s", "case", "mode", "x base");
+	printf("\n%-8s %-9s %-30s %-18s", "case", "mode", "median [min-max]", "x base");
 	for (unsigned i = 0; i < countof(metrics); i++)
-		printf(" %-*s", (int)metrics[i].width, metrics[i].heading);
+		printf(" %7s", metrics[i].heading);
 	putchar('\n');
 }
 
 void table_print_row(const struct report *report, const struct traffic_case *kase, const struct mode *mode)
 {
-	char text[96];
+	char text[96], ratio[96];
 
-	if (!report_series(report, kase->name, mode->name, "gbps"))
+	if (!report_series(report, kase->name, mode->name, table_headline(kase)))
 		return;
-	format_ratio(text, sizeof(text), report, kase, mode);
-	printf("%-8s %-9s %-20s", kase->name, mode->name, text);
+	format_headline(text, sizeof(text), report, kase, mode);
+	format_ratio(ratio, sizeof(ratio), report, kase, mode);
+	printf("%-8s %-9s %-30s %-18s", kase->name, mode->name, text, ratio);
 	for (unsigned i = 0; i < countof(metrics); i++) {
 		const struct series *series = report_series(report, kase->name, mode->name, metrics[i].name);
-		struct spread spread =
-			series ? report_spread(series->values, series->n) : report_spread(NULL, 0);
 
-		if (metrics[i].width < 20) /* the spread of the less important would make the row too long */
-			spread.min = spread.max = spread.median;
-		format_spread(text, sizeof(text), &spread, &metrics[i]);
-		printf(" %-*s", (int)metrics[i].width, text);
+		if (series)
+			printf(" %7.*f", (int)metrics[i].digits,
+			       report_spread(series->values, series->n).median * metrics[i].scale);
+		else
+			printf(" %7s", "-");
 	}
 	putchar('\n');
 }
 
-void table_print_stages(const struct report *report, const struct traffic_case *kase, const struct mode *mode)
+/* The chain of a stage's metric; NULL: it is another metric. */
+static const char *chain_of(const struct series *series)
 {
-	const size_t prefix = strlen(STAGE_PREFIX);
+	return strncmp(series->name, STAGE_PREFIX, strlen(STAGE_PREFIX))
+		       ? NULL
+		       : series->name + strlen(STAGE_PREFIX);
+}
 
-	for (unsigned i = 0; i < report->n; i++) {
-		const struct result *result = &report->results[i];
+static bool same_chain(const struct series *a, const struct series *b)
+{
+	const char *chain = chain_of(a), *other = chain_of(b);
+	size_t n = chain ? strcspn(chain, "/") + 1 : 0;
 
-		if (strcmp(result->kase, kase->name) != 0 || strcmp(result->mode, mode->name) != 0)
-			continue;
-		for (unsigned j = 0, shown = 0; j < result->n; j++) {
-			const struct series *series = &result->series[j];
+	return chain && other && strncmp(chain, other, n) == 0;
+}
 
-			if (strncmp(series->name, STAGE_PREFIX, prefix) != 0)
+/* The names of the stages of a chain, or what they cost. */
+static void print_chain(const struct result *result, unsigned first, bool names)
+{
+	for (unsigned i = first; i < result->n && same_chain(&result->series[first], &result->series[i]);
+	     i++) {
+		const struct series *series = &result->series[i];
+
+		if (names)
+			printf(" %10s", strchr(series->name, '/') + 1);
+		else
+			printf(" %10.1f", report_spread(series->values, series->n).median);
+	}
+	putchar('\n');
+}
+
+void table_print_stages(const struct report *report)
+{
+	bool headed = false;
+
+	for (unsigned r = 0; r < report->n; r++) {
+		const struct result *result = &report->results[r];
+
+		for (unsigned i = 0; i < result->n; i++) {
+			const struct series *series = &result->series[i];
+
+			if (!chain_of(series) || (i && same_chain(&result->series[i - 1], series)))
 				continue;
-			if (shown++ == 0)
-				printf("%-8s %-9s ns a packet:", kase->name, mode->name);
-			printf(" %s %.1f", series->name + prefix,
-			       report_spread(series->values, series->n).median);
-			if (j + 1 == result->n)
-				putchar('\n');
+			if (!headed) {
+				printf("\n%-26s", "ns a packet");
+				print_chain(result, i, true);
+			}
+			headed = true;
+			printf("%-8s %-9s %-7.*s", result->kase, result->mode,
+			       (int)strcspn(chain_of(series), "/"), chain_of(series));
+			print_chain(result, i, false);
 		}
 	}
 }

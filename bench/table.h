@@ -20,8 +20,7 @@ void table_print_progress(const struct report *report, const struct traffic_case
 void table_print_head(void);
 void table_print_row(const struct report *report, const struct traffic_case *kase, const struct mode *mode);
 
-/* A line with what each stage cost, if the mode has stages. */
-void table_print_stages(const struct report *report, const struct traffic_case *kase,
-			const struct mode *mode);
+/* A line for each chain of Weir with what its stages cost. */
+void table_print_stages(const struct report *report);
 
 #endif

@@ -14,7 +14,7 @@
 
 void traffic_set_timeout(int fd)
 {
-	const struct timeval timeout = { .tv_usec = TRAFFIC_WAIT_MS * 1000 };
+	const struct timeval timeout = { .tv_usec = TRAFFIC_WAIT_MS * 1000L };
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
@@ -74,15 +74,8 @@ void traffic_reach(const struct rig *rig)
 	close(right);
 }
 
-static void start_thread(struct traffic *traffic, enum side side, void *(*run)(void *))
-{
-	int error = pthread_create(&traffic->threads[side], NULL, run, traffic);
-
-	if (error)
-		give_up(BENCH_FAILED, "cannot start a traffic thread: %s", strerror(error));
-}
-
-void traffic_start(struct traffic *traffic, const struct traffic_case *kase, const struct rig *rig)
+void traffic_start(struct traffic *traffic, const struct traffic_case *kase, const struct rig *rig,
+		   const struct placement *placement)
 {
 	memset(traffic, 0, sizeof(*traffic));
 	traffic->kase = kase;
@@ -90,8 +83,10 @@ void traffic_start(struct traffic *traffic, const struct traffic_case *kase, con
 	traffic->run = now_ns();
 	traffic->streams = 1;
 	kase->type->open(traffic);
-	start_thread(traffic, RIGHT, kase->type->server);
-	start_thread(traffic, LEFT, kase->type->client);
+	placement_start_thread(&traffic->threads[RIGHT], placement->traffic[RIGHT], kase->type->server,
+			       traffic);
+	placement_start_thread(&traffic->threads[LEFT], placement->traffic[LEFT], kase->type->client,
+			       traffic);
 }
 
 static uint64_t retransmits(int fd)

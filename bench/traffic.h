@@ -6,9 +6,9 @@
 #ifndef WEIR_BENCH_TRAFFIC_H
 #define WEIR_BENCH_TRAFFIC_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
+#include "placement.h"
 #include "rig.h"
 
 #define TRAFFIC_STREAMS_MAX 16
@@ -66,7 +66,8 @@ extern const struct traffic_type traffic_rtt;
 /* Waits until packets pass in both directions: a device that was just attached to loses a few. */
 void traffic_reach(const struct rig *rig);
 
-void traffic_start(struct traffic *traffic, const struct traffic_case *kase, const struct rig *rig);
+void traffic_start(struct traffic *traffic, const struct traffic_case *kase, const struct rig *rig,
+		   const struct placement *placement);
 void traffic_read(struct traffic *traffic, struct traffic_counts *counts);
 
 /* From now on round-trip times are recorded, or no longer. */

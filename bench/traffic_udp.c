@@ -43,7 +43,7 @@ static void open_flood(struct flood *flood, int fd, unsigned size)
 	const int segment = (int)size;
 
 	memset(flood, 0, sizeof(*flood));
-	flood->bytes = calloc(MESSAGES * SEGMENTS_MAX, size);
+	flood->bytes = calloc((size_t)MESSAGES * SEGMENTS_MAX, size);
 	if (!flood->bytes)
 		give_up(BENCH_FAILED, "out of memory");
 	prepare(flood, size, segments);

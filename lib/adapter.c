@@ -155,6 +155,7 @@ static void find_parts(struct weir_adapter *adapter)
 	void *tun = weir_pipeline_endpoint(pipeline, "device", &weir_tun_type);
 
 	adapter->app = weir_pipeline_endpoint(pipeline, "application", &app_type);
+	/* NOLINTNEXTLINE(*NullDereference): there is a pipeline, as weir_failed() never returns 0 */
 	adapter->device = &pipeline->endpoints[0];
 	adapter->reader = &pipeline->workers[0];
 	adapter->writer = &pipeline->workers[1];

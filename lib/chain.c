@@ -59,7 +59,6 @@ static uint32_t resolve_worker(struct weir__plan *plan, const char *name)
 static void check_read(struct weir__plan *plan, struct weir__plan_row *row)
 {
 	const struct weir_read *options = row->options;
-
 	struct weir__plan_endpoint *endpoint;
 
 	row->endpoint = resolve_endpoint(plan, options->endpoint);

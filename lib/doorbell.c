@@ -7,7 +7,7 @@
 
 int weir__doorbell_open(struct weir__doorbell *bell)
 {
-	bell->word = 0;
+	bell->sleeping = 0;
 	bell->wakes = 0;
 	bell->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return bell->fd < 0 ? -errno : 0;
@@ -23,8 +23,8 @@ void weir__doorbell_wake(struct weir__doorbell *bell)
 {
 	const uint64_t one = 1;
 
-	/* Of several ringers, the one that takes the sleeper's mark away wakes it. */
-	if (!(__atomic_fetch_and(&bell->word, ~WEIR__SLEEPING, __ATOMIC_ACQ_REL) & WEIR__SLEEPING))
+	/* Of several ringers, the one that takes the mark away wakes the sleeper. */
+	if (!__atomic_exchange_n(&bell->sleeping, 0, __ATOMIC_ACQ_REL))
 		return;
 	__atomic_fetch_add(&bell->wakes, 1, __ATOMIC_RELAXED);
 	/* Cannot fail: the counter of an eventfd that its worker empties never reaches its limit. */
@@ -34,7 +34,7 @@ void weir__doorbell_wake(struct weir__doorbell *bell)
 void weir__doorbell_awake(struct weir__doorbell *bell, bool rung)
 {
 	uint64_t count;
-	bool marked = __atomic_fetch_and(&bell->word, ~WEIR__SLEEPING, __ATOMIC_ACQ_REL) & WEIR__SLEEPING;
+	bool marked = __atomic_exchange_n(&bell->sleeping, 0, __ATOMIC_ACQ_REL);
 
 	/* If a ringer took the mark away, its write is there or comes: it is read now, or ends the next
 	 * poll() at once. */

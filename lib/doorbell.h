@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What wakes a worker: an event count in front of an eventfd, so that ringing costs one atomic instruction
- * while the worker is awake and enters the kernel only for a sleeper.
+ * What wakes a worker: a mark in front of an eventfd, so that ringing costs one load while the worker is
+ * awake and enters the kernel only for a sleeper.
  *
- * The sleeper announces itself, then looks for work once more, then blocks. A ringer publishes its work, then
- * rings. Announcing and ringing are both read-modify-writes of the same word, so one of them comes first: if
- * the ring does, the announcement reads from it and the look that follows sees the work; if the announcement
- * does, the ringer sees the sleeper and writes the eventfd. No wake-up can be lost.
+ * The sleeper leaves its mark, passes the heavy barrier, looks for work once more, then blocks. A ringer
+ * publishes its work, passes the light barrier, then looks for the mark. Either the ringer sees the mark and
+ * wakes the sleeper, or the sleeper sees the work (barrier.h): no wake-up can be lost.
  */
 #ifndef WEIR__DOORBELL_H
 #define WEIR__DOORBELL_H
@@ -14,11 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WEIR__SLEEPING 1u
+#include "barrier.h"
 
 struct weir__doorbell {
-	_Alignas(64)
-		uint32_t word; /* bit 0: the worker sleeps; above: a count, so that every ring changes it */
+	_Alignas(64) uint32_t sleeping; /* the mark */
 	int fd;
 	uint64_t wakes; /* how often the kernel was entered; counted by the ringers */
 };
@@ -30,18 +28,25 @@ void weir__doorbell_close(struct weir__doorbell *bell);
 /* The kernel's part of a ring. */
 void weir__doorbell_wake(struct weir__doorbell *bell);
 
-/* Any thread. */
+/* A worker rings another one. */
 static inline void weir__doorbell_ring(struct weir__doorbell *bell)
 {
-	/* Release: pairs with the acquire of weir__doorbell_sleep(). */
-	if (__atomic_fetch_add(&bell->word, 2, __ATOMIC_ACQ_REL) & WEIR__SLEEPING)
+	weir__barrier_light(); /* pairs with the heavy barrier behind weir__doorbell_sleep() */
+	if (__builtin_expect(__atomic_load_n(&bell->sleeping, __ATOMIC_RELAXED), 0))
 		weir__doorbell_wake(bell);
 }
 
-/* The worker announces that it will block; it must look for work after this and before it blocks. */
+/* A thread that is in no hurry rings: this works even for a sleeper that passes only a full barrier. */
+static inline void weir__doorbell_ring_slowly(struct weir__doorbell *bell)
+{
+	weir__barrier_full();
+	weir__doorbell_ring(bell);
+}
+
+/* The worker will block. It must pass a barrier after this, then look for work, then block. */
 static inline void weir__doorbell_sleep(struct weir__doorbell *bell)
 {
-	__atomic_fetch_or(&bell->word, WEIR__SLEEPING, __ATOMIC_ACQ_REL);
+	__atomic_store_n(&bell->sleeping, 1, __ATOMIC_RELAXED);
 }
 
 /* The worker is awake; rung: poll() said that bell->fd is readable. */

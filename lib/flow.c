@@ -44,7 +44,7 @@ static void at_row(struct weir__plan *plan, const struct weir__plan_row *row)
 	weir__error_at(plan->err, "%s/%s", plan->chains[row->chain].name, row->name);
 }
 
-static void enter(struct weir__plan *plan, uint32_t chain, struct walk walk);
+static void enter(struct weir__plan *plan, uint32_t index, struct walk walk);
 
 static void pass_stage(struct weir__plan *plan, struct weir__plan_row *row, struct walk *walk)
 {

@@ -10,10 +10,14 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
+#include "clock.h"
 #include "netlink.h"
 
 /* Room for one answer; a link with all its attributes takes about 2 KiB. */
 #define ANSWER_SIZE 16384
+
+#define LOCAL_LOOK_US 200
+#define LOCAL_WAIT_NS 1000000000u
 
 union request {
 	struct nlmsghdr header;
@@ -24,6 +28,7 @@ struct answer {
 	int error;               /* 0 or a negative errno */
 	char why[128];           /* the kernel's words on it, maybe none */
 	struct weir__link *link; /* where a link goes that is read */
+	bool local;              /* a route was read, and it ends here */
 };
 
 static const char *ip_text(const struct weir__ip *ip, char text[INET6_ADDRSTRLEN])
@@ -111,6 +116,22 @@ static void take_error(const struct nlmsghdr *message, struct answer *answer)
 		mnl_attr_parse(message, sizeof(*error), take_error_attribute, answer);
 }
 
+static int take_tun_attribute(const struct nlattr *attribute, void *data)
+{
+	struct weir__link *link = data;
+
+	if (mnl_attr_get_type(attribute) == IFLA_TUN_PI)
+		link->packet_information = mnl_attr_get_u8(attribute);
+	return MNL_CB_OK;
+}
+
+static int take_kind_attribute(const struct nlattr *attribute, void *data)
+{
+	if (mnl_attr_get_type(attribute) == IFLA_INFO_DATA)
+		mnl_attr_parse_nested(attribute, take_tun_attribute, data);
+	return MNL_CB_OK;
+}
+
 static int take_link_attribute(const struct nlattr *attribute, void *data)
 {
 	const uint16_t length = mnl_attr_get_payload_len(attribute);
@@ -131,6 +152,9 @@ static int take_link_attribute(const struct nlattr *attribute, void *data)
 	case IFLA_ADDRESS:
 		if (length == sizeof(link->mac))
 			memcpy(link->mac, payload, sizeof(link->mac));
+		break;
+	case IFLA_LINKINFO:
+		mnl_attr_parse_nested(attribute, take_kind_attribute, link);
 		break;
 	case IFLA_STATS64:
 		memcpy(&stats, payload, length < sizeof(stats) ? length : sizeof(stats));
@@ -161,6 +185,9 @@ static bool take(const struct nlmsghdr *message, int n, uint32_t sequence, struc
 		}
 		if (message->nlmsg_type == RTM_NEWLINK && answer->link)
 			take_link(message, answer->link);
+		if (message->nlmsg_type == RTM_NEWROUTE)
+			answer->local =
+				((const struct rtmsg *)mnl_nlmsg_get_payload(message))->rtm_type == RTN_LOCAL;
 	}
 	return false;
 }
@@ -313,6 +340,34 @@ int weir__address_remove(struct weir__netlink *netlink, uint32_t index, const st
 			 int expected, struct weir_error *err)
 {
 	return change_address(netlink, index, address, RTM_DELADDR, 0, expected, err);
+}
+
+static bool is_local(struct weir__netlink *netlink, uint32_t index, const struct weir__ip *ip)
+{
+	struct answer answer = { .local = false };
+	union request request;
+	struct rtmsg *message = begin(&request, RTM_GETROUTE, 0, sizeof(*message));
+
+	message->rtm_family = family_of(ip);
+	message->rtm_dst_len = ip->family == 6 ? 128 : 32;
+	put_ip(&request, RTA_DST, ip);
+	mnl_attr_put_u32(&request.header, RTA_OIF, index);
+	return talk(netlink, &request, &answer) == 0 && answer.local;
+}
+
+void weir__address_wait(struct weir__netlink *netlink, uint32_t index, const struct weir__address *address)
+{
+	const struct timespec pause = { .tv_nsec = LOCAL_LOOK_US * 1000 };
+	const uint64_t deadline = weir__now() + LOCAL_WAIT_NS;
+	struct weir__link link;
+
+	if (address->local.family != 6)
+		return;
+	while (!is_local(netlink, index, &address->local) && weir__now() < deadline) {
+		if (weir__link_read(netlink, index, &link, NULL) || !(link.flags & IFF_UP))
+			return;
+		nanosleep(&pause, NULL);
+	}
 }
 
 static int change_route(struct weir__netlink *netlink, uint32_t index, const struct weir__route *route,

@@ -27,6 +27,7 @@ struct weir__link {
 	uint32_t queue_length;
 	uint8_t mac[6]; /* zero if it has none */
 	uint64_t tx_dropped;
+	bool packet_information; /* of a TUN or TAP device: it has struct tun_pi in front of its packets */
 };
 
 struct weir__address {
@@ -71,6 +72,12 @@ int weir__address_add(struct weir__netlink *netlink, uint32_t index, const struc
 		      int expected, struct weir_error *err);
 int weir__address_remove(struct weir__netlink *netlink, uint32_t index, const struct weir__address *address,
 			 int expected, struct weir_error *err);
+/*
+ * Waits until packets to an address of a link that is up come in. The kernel makes the route for an IPv6
+ * address in a work queue, on a busy machine many milliseconds after it acknowledged the address; what comes
+ * before that is lost. After a second this gives up.
+ */
+void weir__address_wait(struct weir__netlink *netlink, uint32_t index, const struct weir__address *address);
 int weir__route_add(struct weir__netlink *netlink, uint32_t index, const struct weir__route *route,
 		    int expected, struct weir_error *err);
 /* Only a route through this link is removed; where via or metric are not given, it may have any. */

@@ -15,8 +15,8 @@
 #define DEFAULT_DRAIN_MS 1000
 #define DRAIN_LOOK_US    100
 
-/* More than twice what a wake-up on another processor takes. */
-#define ADAPTIVE_SPIN_MAX_NS 50000
+#define SHORT_SPIN_NS 500
+#define LONG_SPIN_NS  50000 /* more than twice what a wake-up on another processor takes */
 
 void weir__log(struct weir_pipeline *pipeline, enum weir_log_level level, const char *format, ...)
 {
@@ -35,7 +35,7 @@ void weir__log(struct weir_pipeline *pipeline, enum weir_log_level level, const 
 void weir__pipeline_ring(struct weir_pipeline *pipeline)
 {
 	for (unsigned i = 0; i < pipeline->n_workers; i++)
-		weir__doorbell_ring(&pipeline->workers[i].bell);
+		weir__doorbell_ring_slowly(&pipeline->workers[i].bell);
 }
 
 void weir__endpoint_gone(struct weir_pipeline *pipeline, struct weir__endpoint *endpoint, int error)
@@ -168,6 +168,9 @@ static int build(struct weir_pipeline *pipeline, struct weir__plan *plan)
 	if (rc < 0)
 		return rc;
 	rc = weir__build(pipeline, plan);
+	for (unsigned i = 0; rc == 0 && i < pipeline->n_endpoints; i++)
+		if (pipeline->endpoints[i].type->created)
+			pipeline->endpoints[i].type->created(pipeline->endpoints[i].state);
 	return rc < 0 ? weir_failed(plan->err, rc, "no memory for the programs of %u workers",
 				    plan->n_workers)
 		      : 0;
@@ -226,22 +229,31 @@ static bool only_rings(const struct weir__program *program)
 }
 
 /*
- * How long workers may spin while they wait. By themselves they do only where it costs nobody: at rings, and
- * with a processor left over. No setting makes more of them spin than there are processors.
+ * How long a worker may spin while it waits. By itself only one that waits for rings alone: a short look,
+ * because a producer that finds it asleep pays for waking it, and more where a processor is left over. Beside
+ * descriptors even a microsecond of it was measured to cost more latency than it saves, because applications
+ * want the processor.
  */
+static void set_spin(struct weir__worker *worker, unsigned n_workers, unsigned cpus)
+{
+	const bool rings = !worker->spin_us && !worker->sleep_at_once && only_rings(worker->program);
+
+	worker->spin_min_ns = worker->spin_max_ns = worker->spin_us * 1000ull;
+	if (rings && n_workers <= cpus)
+		worker->spin_min_ns = worker->spin_max_ns = SHORT_SPIN_NS;
+	if (rings && n_workers < cpus)
+		worker->spin_max_ns = LONG_SPIN_NS;
+}
+
+/* No setting makes more workers spin than there are processors. */
 static void allow_spinning(struct weir_pipeline *pipeline)
 {
 	const unsigned cpus = cpu_count();
 	unsigned spinning = 0;
 
 	for (unsigned i = 0; i < pipeline->n_workers; i++) {
-		struct weir__worker *worker = &pipeline->workers[i];
-		bool adaptive = !worker->spin_us && !worker->sleep_at_once && only_rings(worker->program) &&
-				pipeline->n_workers < cpus;
-
-		worker->spin_min_ns = worker->spin_us * 1000ull;
-		worker->spin_max_ns = adaptive ? ADAPTIVE_SPIN_MAX_NS : worker->spin_min_ns;
-		spinning += worker->spin_max_ns > 0;
+		set_spin(&pipeline->workers[i], pipeline->n_workers, cpus);
+		spinning += pipeline->workers[i].spin_max_ns > 0;
 	}
 	if (spinning <= cpus)
 		return;
@@ -323,7 +335,7 @@ static bool wait_until(const struct weir_pipeline *pipeline, bool (*done)(const 
 		       int timeout_ms)
 {
 	const uint64_t deadline = weir__now() + (timeout_ms < 0 ? 0 : (uint64_t)timeout_ms * 1000000);
-	const struct timespec pause = { .tv_nsec = DRAIN_LOOK_US * 1000 };
+	const struct timespec pause = { .tv_nsec = DRAIN_LOOK_US * 1000L };
 
 	while (!done(pipeline)) {
 		if (timeout_ms >= 0 && weir__now() >= deadline)

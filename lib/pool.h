@@ -16,6 +16,7 @@
 #include <weir/buf.h>
 #include <weir/error.h>
 
+#include "barrier.h"
 #include "vector.h"
 
 #define WEIR__JUMBO_PACKET 65535
@@ -80,20 +81,24 @@ static inline bool weir__pool_starving(const struct weir__pool *pool)
 }
 
 /*
- * A reader found nothing. It must look once more after this, because giving back is followed by
- * weir__pool_fed(): both are read-modify-writes of one word, so either the giver sees the mark or the reader
- * sees the buffers. Returns whether the other workers must be rung, to give back what they do not need.
+ * A reader found nothing. It looks once more after this: either it sees the buffers that were given back, or
+ * the giver sees the mark. Returns whether the other workers must be rung, to give back what they do not
+ * need.
  */
 static inline bool weir__pool_starve(struct weir__pool *pool)
 {
+	bool first = !__atomic_exchange_n(&pool->starving, 1, __ATOMIC_ACQ_REL);
+
 	__atomic_fetch_add(&pool->starved, 1, __ATOMIC_RELAXED);
-	return !__atomic_exchange_n(&pool->starving, 1, __ATOMIC_ACQ_REL);
+	weir__barrier_heavy(); /* pairs with the light one of weir__pool_fed() */
+	return first;
 }
 
 /* Buffers were given back. Returns whether workers wait for them and must be rung. */
 static inline bool weir__pool_fed(struct weir__pool *pool)
 {
-	return __atomic_exchange_n(&pool->starving, 0, __ATOMIC_ACQ_REL);
+	weir__barrier_light();
+	return weir__pool_starving(pool) && __atomic_exchange_n(&pool->starving, 0, __ATOMIC_ACQ_REL);
 }
 
 /* Moves a batch from the depot to the stash. Returns false if the depot is empty. */

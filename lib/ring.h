@@ -58,20 +58,22 @@ static WEIR__NO_TSAN_INLINE bool weir__ring_pop(struct weir__ring *ring, struct 
 }
 
 /*
- * The producer is about to sleep until there is room; returns false if there is some already. The mark and
- * its removal below are read-modify-writes of one word: either the consumer that made room sees the mark, or
- * the producer sees the room.
+ * The producer found it full and will sleep until there is room. It must pass weir__barrier_heavy() after
+ * this and look once more: either it sees the room that was made, or the consumer that made it sees this
+ * mark.
  */
-static inline bool weir__ring_wait(struct weir__ring *ring)
+static inline void weir__ring_wait(struct weir__ring *ring)
 {
-	__atomic_exchange_n(&ring->waiting, 1, __ATOMIC_ACQ_REL);
-	return ck_ring_size(&ring->ring) >= ring->capacity;
+	/* Release: a consumer that sees it must also see that the producer sleeps. */
+	__atomic_store_n(&ring->waiting, 1, __ATOMIC_RELEASE);
 }
 
 /* The consumer has made room. */
 static inline void weir__ring_made_room(struct weir__ring *ring)
 {
-	if (__atomic_exchange_n(&ring->waiting, 0, __ATOMIC_ACQ_REL))
+	weir__barrier_light(); /* pairs with the heavy barrier behind weir__ring_wait() */
+	if (__builtin_expect(__atomic_load_n(&ring->waiting, __ATOMIC_RELAXED), 0) &&
+	    __atomic_exchange_n(&ring->waiting, 0, __ATOMIC_ACQ_REL))
 		weir__doorbell_ring(ring->producer);
 }
 
@@ -79,6 +81,11 @@ static inline void weir__ring_made_room(struct weir__ring *ring)
 static inline uint32_t weir__ring_size(const struct weir__ring *ring)
 {
 	return ck_ring_size(&ring->ring);
+}
+
+static inline bool weir__ring_full(const struct weir__ring *ring)
+{
+	return weir__ring_size(ring) >= ring->capacity;
 }
 
 #endif

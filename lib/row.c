@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <weir/config.h>
+
 #include "row.h"
 
 #define REASON(reason) [WEIR__REASON_##reason - WEIR_REASONS_MAX]
@@ -10,4 +12,23 @@ const struct weir_reason weir__reasons[] = {
 	REASON(DOWN) = { "endpoint_down", "the endpoint is dead" },
 	REASON(TOO_LONG) = { "too_long", "larger than a small buffer, and the pool has no jumbo buffers" },
 	REASON(STOPPED) = { "stopped", "it could not leave before the pipeline stopped" },
+};
+
+/* The rows that are not stages: the engine tells them by the address of their type and never calls them. */
+const struct weir_stage_type weir_read_type = {
+	.name = "read",
+	.help = "take packets from an endpoint",
+	.options_size = sizeof(struct weir_read),
+};
+
+const struct weir_stage_type weir_write_type = {
+	.name = "write",
+	.help = "give packets to an endpoint",
+	.options_size = sizeof(struct weir_write),
+};
+
+const struct weir_stage_type weir_ring_type = {
+	.name = "ring",
+	.help = "hand packets over to another worker",
+	.options_size = sizeof(struct weir_ring),
 };

@@ -30,8 +30,12 @@ static bool wait_for_input(struct weir__worker *worker, const struct weir__input
 		return true;
 	if (input->row->kind == WEIR__ROW_RING)
 		return weir__ring_size(&input->row->ring) == 0;
-	if (weir__worker_phase(worker) != WEIR__PHASE_RUN || !weir__endpoint_up(endpoint) || worker->starved)
+	if (weir__worker_phase(worker) != WEIR__PHASE_RUN || !weir__endpoint_up(endpoint))
 		return true;
+	/* Whoever has taken the mark away has fed the pool and rung already, perhaps before this worker
+	 * announced that it sleeps: then nobody rings again. */
+	if (worker->starved)
+		return weir__pool_starving(worker->pool);
 	if (endpoint->info.read_fd < 0)
 		return false;
 	if (endpoint->type->arm && !endpoint->type->arm(endpoint->state)) {
@@ -42,13 +46,13 @@ static bool wait_for_input(struct weir__worker *worker, const struct weir__input
 	return true;
 }
 
-/* Returns false if the sink can go on already. */
+/* Returns false if the sink can go on already. The mark at a ring was left before. */
 static bool wait_for_sink(const struct weir__op *op, struct wait *wait)
 {
 	const struct weir__endpoint *endpoint = op->row->endpoint;
 
 	if (op->row->kind == WEIR__ROW_RING)
-		return weir__ring_wait(&op->row->ring);
+		return weir__ring_full(&op->row->ring);
 	if (weir__endpoint_dead(endpoint) || endpoint->info.write_fd < 0)
 		return false;
 	wait_add(wait, endpoint->info.write_fd, endpoint->info.write_events, 0);
@@ -61,8 +65,27 @@ static bool can_help(const struct weir__worker *worker)
 	       worker->stash[0].n + worker->stash[1].n > 0;
 }
 
-/* The last look before blocking, after the worker has announced that it sleeps. Returns false if there is
- * work. */
+/*
+ * Tells everybody who may have work for this worker that it will sleep. Other workers ring without a barrier
+ * of their own, so that the sleeper has to pass the heavy one; a worker that is alone is rung by control
+ * threads only.
+ */
+static void announce(struct weir__worker *worker, const struct weir__program *program)
+{
+	weir__doorbell_sleep(&worker->bell);
+	for (uint64_t left = worker->blocked; left; left &= left - 1) {
+		const struct weir__op *op = program->sinks[__builtin_ctzll(left)];
+
+		if (op->row->kind == WEIR__ROW_RING)
+			weir__ring_wait(&op->row->ring);
+	}
+	if (worker->pipeline->n_workers > 1)
+		weir__barrier_heavy();
+	else
+		weir__barrier_full();
+}
+
+/* The last look before blocking. Returns false if there is work. */
 static bool prepare(struct weir__worker *worker, const struct weir__program *program, struct wait *wait)
 {
 	bool sleep = weir__worker_phase(worker) != WEIR__PHASE_STOP && !can_help(worker);
@@ -107,7 +130,7 @@ void weir__worker_sleep(struct weir__worker *worker)
 	struct wait wait;
 	bool rung = false;
 
-	weir__doorbell_sleep(&worker->bell);
+	announce(worker, program);
 	if (prepare(worker, program, &wait)) {
 		block(worker, &wait);
 		rung = wait.fds[0].revents != 0;

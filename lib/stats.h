@@ -4,7 +4,7 @@
 
 #include <weir/stats.h>
 
-/* What the state of a stats stage says at the time now. Any thread, while the stage runs. */
-void weir__stats_snapshot(const void *state, uint64_t now, struct weir_stats_snapshot *snapshot);
+/* What the state of a stats stage, memory, says at the time now. Any thread, while the stage runs. */
+void weir__stats_snapshot(const void *memory, uint64_t now, struct weir_stats_snapshot *snapshot);
 
 #endif

@@ -110,6 +110,7 @@ int weir__worker_start(struct weir__worker *worker, struct weir_error *err)
 {
 	int rc;
 
+	weir__barrier_init();
 	worker->ready = UINT64_MAX;
 	worker->hung_up = 0;
 	worker->worked_at = 0;
@@ -129,7 +130,7 @@ int weir__worker_start(struct weir__worker *worker, struct weir_error *err)
 void weir__worker_set_phase(struct weir__worker *worker, enum weir__phase phase)
 {
 	__atomic_store_n(&worker->phase, phase, __ATOMIC_RELEASE);
-	weir__doorbell_ring(&worker->bell);
+	weir__doorbell_ring_slowly(&worker->bell);
 }
 
 void weir__worker_stop(struct weir__worker *worker)

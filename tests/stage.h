@@ -21,7 +21,7 @@ struct stage {
 	void *config;
 	void *state;
 	struct weir_error err;
-	struct weir_buf bufs[WEIR_VECTOR_SIZE];
+	struct weir_buf *bufs;
 	uint32_t index[WEIR_VECTOR_SIZE];
 	struct weir_work work;
 	unsigned any;
@@ -37,7 +37,8 @@ static inline int stage_open(struct stage *stage, struct weir_stage row, enum we
 	stage->type = row.type;
 	stage->config = calloc(1, row.type->config_size + 1);
 	stage->state = calloc(1, row.type->state_size + 1);
-	if (!stage->config || !stage->state)
+	stage->bufs = calloc(WEIR_VECTOR_SIZE, sizeof(*stage->bufs));
+	if (!stage->config || !stage->state || !stage->bufs)
 		abort();
 	if (row.type->configure)
 		ret = row.type->configure(stage->config, row.options, &place, &stage->err);
@@ -46,6 +47,7 @@ static inline int stage_open(struct stage *stage, struct weir_stage row, enum we
 	if (ret < 0) {
 		free(stage->config);
 		free(stage->state);
+		free(stage->bufs);
 	}
 	return ret;
 }
@@ -65,6 +67,7 @@ static inline void stage_close(struct stage *stage)
 		stage->type->release(stage->config);
 	free(stage->config);
 	free(stage->state);
+	free(stage->bufs);
 }
 
 /* Appends a packet to the vector, as a reader would give it. */
@@ -108,6 +111,20 @@ static inline struct weir_buf *stage_packet(struct stage *stage, uint32_t i)
 static inline weir_verdict stage_verdict(const struct stage *stage, uint32_t i)
 {
 	return stage->work.verdict[i];
+}
+
+/* A counter of the type by its name. */
+static inline uint64_t stage_counter(const struct stage *stage, const char *name)
+{
+	const struct weir_counter *c = stage->type->counters;
+	uint64_t n;
+
+	while (c && c->name && strcmp(c->name, name) != 0)
+		c++;
+	if (!c || !c->name)
+		abort();
+	memcpy(&n, (const uint8_t *)stage->state + c->offset, sizeof(n));
+	return n;
 }
 
 /* What a type promises of the verdict of packet i and of the packet's place in its room. */

@@ -2,8 +2,8 @@
 /*
  * af_encap: from an IP packet to the framing of the layer-3 device that the chain ends in.
  *
- * Checks that the packet is one (devices say "written" to anything) and prepends what the device's framing
- * asks for.
+ * Checks that the packet is one (devices say "written" to anything), trims what follows it, and prepends what
+ * the device's framing asks for.
  */
 #ifndef WEIR_AF_ENCAP_H
 #define WEIR_AF_ENCAP_H

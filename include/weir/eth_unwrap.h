@@ -2,9 +2,9 @@
 /*
  * eth_unwrap: the IP packet of an Ethernet frame.
  *
- * Frames that are neither IPv4 nor IPv6 (ARP among them) leave by exit 0 if it is wired, else they are
- * dropped. One 802.1Q tag is taken off. The packet is checked as af_decap does, and padding is trimmed to its
- * total length.
+ * Frames that are neither IPv4 nor IPv6 (ARP among them) leave by exit 0 as they came if it is wired, else
+ * they are dropped. One 802.1Q tag is taken off; a second one, or a service tag (EtherType 0x88a8), is not
+ * IP. The packet is checked as af_decap does, and padding is trimmed to its total length.
  */
 #ifndef WEIR_ETH_UNWRAP_H
 #define WEIR_ETH_UNWRAP_H

@@ -10,7 +10,9 @@
  * can see it.
  *
  * A descriptor of a Linux TUN or TAP device is asked for its flags (TUNGETIFF) when the pipeline opens it,
- * and refused when they contradict the framing; the offload mask of the device is cleared.
+ * and refused when they contradict layer and framing; the offload mask of the device is cleared. Whether it
+ * has packet information can be asked only by those who may enter the device's network namespace; for others,
+ * .framing is believed.
  */
 #ifndef WEIR_FD_H
 #define WEIR_FD_H
@@ -28,7 +30,7 @@ enum weir_fd_ownership {
 				 pipeline lives */
 	WEIR_FD_DUPLICATED, /* dup()ed when the pipeline is created; the caller may close its own at any time
 			     */
-	WEIR_FD_TAKEN,      /* closed with the pipeline, also when the creation fails after the check */
+	WEIR_FD_TAKEN, /* closed with the pipeline; if that cannot be created, it is still the caller's */
 };
 
 struct weir_fd {

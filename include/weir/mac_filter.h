@@ -8,7 +8,8 @@
  * address of deny or deny_source never passes. With no own address, every unicast destination is own.
  *
  * An entry is an address, "02:00:00:00:00:01", or a prefix of whole bytes or bits: "00:1b:21" (an OUI),
- * "70:b3:d5:12:30:00/36". Up to 65,536 entries a list; the cost of a packet does not depend on their number.
+ * "70:b3:d5:12:30:00/36". Up to 65,536 entries a list; the cost of a packet does not depend on their number,
+ * only on how many different lengths the prefixes of a list have.
  */
 #ifndef WEIR_MAC_FILTER_H
 #define WEIR_MAC_FILTER_H

@@ -16,8 +16,9 @@ WEIR_BEGIN_DECLS
 struct weir_pair_link;
 
 /*
- * A link of two sides, 0 and 1, that holds slots packets of at most max_packet bytes (1 to 65,535) in each
- * direction. Returns 0, -EINVAL, -ENOMEM or what eventfd() gives.
+ * A link of two sides, 0 and 1, that holds slots packets (1 to 65,535) of at most max_packet bytes (1 to
+ * 65,535) in each direction; all of that memory is taken at once. Returns 0, -EINVAL, -ENOMEM or what
+ * eventfd() gives.
  */
 WEIR_API int weir_pair_link_create(struct weir_pair_link **link, uint32_t slots, uint32_t max_packet);
 
@@ -26,15 +27,23 @@ WEIR_API void weir_pair_link_destroy(struct weir_pair_link *link);
 
 /*
  * An application's own side: one thread may send and one receive, and no endpoint of that side may read or
- * write. weir_pair_send: 0, -EAGAIN (full), -EMSGSIZE, -EPIPE (closed). weir_pair_receive: bytes, -EAGAIN
- * (empty), -EMSGSIZE (size is too small; the packet stays), 0 at the end: the other side closed and
- * everything was read.
+ * write. weir_pair_send: 0, -EAGAIN (full), -EMSGSIZE, -EPIPE (closed), -EINVAL (no bytes, or no such side).
+ * weir_pair_receive: bytes, -EAGAIN (empty), -EMSGSIZE (size is too small; the packet stays), 0 at the end:
+ * the other side closed and everything was read.
  */
 WEIR_API int weir_pair_send(struct weir_pair_link *link, unsigned side, const void *packet, size_t size);
 WEIR_API int64_t weir_pair_receive(struct weir_pair_link *link, unsigned side, void *packet, size_t size);
-/* Nothing more will be sent from this side: the reader at the other side ends once it has read the rest. */
+/*
+ * Nothing more will be sent from this side: the reader at the other side ends once it has read the rest. For
+ * the thread that sends, or when it sends no more; for ever. An endpoint of this side drops what it is still
+ * given, as "closed". The end of a pipeline closes nothing: another one may go on with its side.
+ */
 WEIR_API void weir_pair_close(struct weir_pair_link *link, unsigned side);
 
+/*
+ * The endpoints of both sides must have the same layer and framing. What is read as WEIR_LAYER_L3 is checked
+ * to be an IP packet, because an application may have sent it.
+ */
 struct weir_pair {
 	WEIR_ENDPOINT_OPTIONS;
 	struct weir_pair_link *link;

@@ -25,7 +25,8 @@ struct weir_tun {
 	const char *device;      /* name of the device, or a pattern ("vpn%d"); NULL: the endpoint's name */
 	bool tap;                /* Ethernet frames instead of IP packets */
 	bool packet_information; /* TUN: struct tun_pi in front of each packet, instead of nothing */
-	uint32_t mtu; /* bytes; 68 to 65,535 (TAP 65,521); IPv6 needs 1280; 0: as the kernel has it, 1500 */
+	uint32_t mtu; /* bytes; 68 to 65,535 (TAP 65,521, with packet_information 65,531); IPv6 needs 1280; 0:
+			 as the kernel has it, 1500 */
 	const char *mac; /* TAP: the device's own address; NULL: random */
 	const char *const
 		*ipv4; /* addresses, "10.9.0.2/24", with ",peer" for the other side: "10.9.0.2/32,10.9.0.1" */
@@ -35,12 +36,12 @@ struct weir_tun {
 	bool down;             /* do not bring it up */
 	bool no_ipv6;          /* no IPv6 on the device: no link-local address, no router solicitations */
 	uint32_t queue_length; /* packets that the kernel holds for us; 0: 1000 */
-	int64_t owner;         /* with .persist, uid and gid that may attach; 0: leave it */
-	int64_t group;
-	bool persist;      /* the device stays when the pipeline is destroyed */
-	bool exclusive;    /* fail with -EBUSY if the device exists */
-	const char *netns; /* path of a network namespace ("/run/netns/red", "/proc/42/ns/net"); NULL: the
-			      caller's */
+	int64_t owner;         /* with .persist, the uid that may attach, or */
+	int64_t group;         /* the gid, not both; 0: leave it */
+	bool persist;          /* the device stays when the pipeline is destroyed */
+	bool exclusive;        /* fail with -EBUSY if the device exists */
+	const char *netns;     /* path of a network namespace ("/run/netns/red", "/proc/42/ns/net"); NULL: the
+				  caller's */
 	const char *device_path; /* default "/dev/net/tun" */
 };
 

@@ -2,16 +2,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <linux/if_tun.h>
-#include <net/if.h>
-#endif
 
 #include <weir/fd.h>
+
+#ifdef __linux__
+#include "fd_tun.h"
+#endif
 
 #define PACKET_MAX  65535
 #define PREFIX_SIZE 4  /* of every framing that has one */
@@ -47,7 +46,8 @@ static const struct weir_reason fd_reasons[] = {
 
 struct adopted {
 	int fd;
-	bool owned;
+	bool taken;
+	bool owned; /* to be closed */
 	bool socket;
 	bool zero_is_end; /* a read() of 0 bytes says that the peer has gone, and is not an empty datagram */
 };
@@ -125,63 +125,6 @@ static int fd_check(const void *options_, struct weir_endpoint_info *info, struc
 	return ret;
 }
 
-#ifdef __linux__
-static int check_tun_flags(const struct weir_fd *options, const struct ifreq *ifr, struct weir_error *err)
-{
-	const bool tap = ifr->ifr_flags & IFF_TAP;
-	const bool pi = !(ifr->ifr_flags & IFF_NO_PI);
-
-	if (ifr->ifr_flags & IFF_VNET_HDR)
-		return weir_invalid(
-			err, "fd",
-			"'%s' has a virtio_net header in front of packets: attach without IFF_VNET_HDR",
-			ifr->ifr_name);
-	if (tap != (options->layer == WEIR_LAYER_L2))
-		return weir_invalid(err, "layer", "'%s' is a %s device: that is %s", ifr->ifr_name,
-				    tap ? "TAP" : "TUN", tap ? "WEIR_LAYER_L2" : "WEIR_LAYER_AF");
-	if (tap && pi)
-		return weir_invalid(err, "fd",
-				    "'%s' has packet information in front of frames: attach with IFF_NO_PI",
-				    ifr->ifr_name);
-	if (!tap && pi != (options->framing == WEIR_FRAMING_TUN_PI))
-		return weir_invalid(err, "framing", "'%s' is attached with%s packet information: that is %s",
-				    ifr->ifr_name, pi ? "" : "out",
-				    pi ? "WEIR_FRAMING_TUN_PI" : "WEIR_FRAMING_RAW");
-	return 0;
-}
-
-static int prepare_device(int fd, const struct weir_fd *options, struct weir_error *err)
-{
-	struct ifreq ifr = { 0 };
-	int ret;
-
-	if (ioctl(fd, TUNGETIFF, &ifr) < 0) {
-		if (errno == EBADFD)
-			return weir_failed(err, -EBADFD, "fd: %d is attached to no device (TUNSETIFF)",
-					   options->fd);
-		/* Not a TUN or TAP, or an application of Android, which may not ask. */
-		return 0;
-	}
-	ret = check_tun_flags(options, &ifr, err);
-	if (ret < 0)
-		return ret;
-	/* The mask is the device's, whoever set it, and would let packets in whose checksums are not
-	 * complete. By value. */
-	if (ioctl(fd, TUNSETOFFLOAD, 0ul) < 0)
-		return weir_failed(err, -errno, "fd: offloads of '%s' cannot be switched off: %s",
-				   ifr.ifr_name, strerror(errno));
-	return 0;
-}
-#else
-static int prepare_device(int fd, const struct weir_fd *options, struct weir_error *err)
-{
-	(void)fd;
-	(void)options;
-	(void)err;
-	return 0;
-}
-#endif
-
 static int prepare_socket(int fd, struct weir_error *err)
 {
 #ifdef SO_NOSIGPIPE
@@ -196,6 +139,18 @@ static int prepare_socket(int fd, struct weir_error *err)
 	return 0;
 }
 
+static int prepare_device(int fd, const struct weir_fd *options, struct weir_error *err)
+{
+#ifdef __linux__
+	return weir__fd_prepare_tun(fd, options, err);
+#else
+	(void)fd;
+	(void)options;
+	(void)err;
+	return 0;
+#endif
+}
+
 static int adopt(struct adopted *adopted, const struct weir_fd *options, struct weir_error *err)
 {
 	const int type = socket_type(adopted->fd);
@@ -204,7 +159,7 @@ static int adopt(struct adopted *adopted, const struct weir_fd *options, struct 
 	adopted->socket = type != 0;
 	adopted->zero_is_end = type != SOCK_DGRAM && type != SOCK_RAW;
 	ret = adopted->socket ? prepare_socket(adopted->fd, err) : prepare_device(adopted->fd, options, err);
-	if (ret < 0 || !adopted->owned)
+	if (ret < 0 || options->ownership == WEIR_FD_BORROWED)
 		return ret;
 	flags = fcntl(adopted->fd, F_GETFL);
 	if (flags < 0 || fcntl(adopted->fd, F_SETFL, flags | O_NONBLOCK) < 0)
@@ -220,13 +175,21 @@ static void fd_close(void *state)
 		close(adopted->fd);
 }
 
+static void fd_created(void *state)
+{
+	struct adopted *adopted = state;
+
+	adopted->owned |= adopted->taken;
+}
+
 static int fd_open(void *state, const void *options_, struct weir_endpoint_info *info, struct weir_error *err)
 {
 	const struct weir_fd *options = options_;
 	struct adopted *adopted = state;
 	int ret;
 
-	adopted->owned = options->ownership != WEIR_FD_BORROWED;
+	adopted->taken = options->ownership == WEIR_FD_TAKEN;
+	adopted->owned = options->ownership == WEIR_FD_DUPLICATED;
 	adopted->fd = options->fd;
 	if (options->ownership == WEIR_FD_DUPLICATED) {
 		adopted->fd = fcntl(options->fd, F_DUPFD_CLOEXEC, 0);
@@ -372,6 +335,7 @@ const struct weir_endpoint_type weir_fd_type = {
 	.state_size = sizeof(struct adopted),
 	.check = fd_check,
 	.open = fd_open,
+	.created = fd_created,
 	.close = fd_close,
 	.read = fd_read,
 	.write = fd_write,

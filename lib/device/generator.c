@@ -14,10 +14,12 @@
 
 #include "address.h"
 #include "alarm.h"
+#include "bytes.h"
 #include "checksum.h"
+#include "ethernet.h"
+#include "ip.h"
 #include "reader.h"
 
-#define ETHERNET_HEADER  14
 #define UDP_HEADER       8
 #define UDP_CHECKSUM     6  /* its offset in the UDP header */
 #define NUMBERS          12 /* bytes of flow and sequence number */
@@ -48,11 +50,10 @@ struct plan {
 };
 
 /* A finished packet of flow 0 with source port and numbers 0. */
-struct template
-{
+struct pattern {
 	uint8_t *bytes;
 	uint32_t len;
-	uint32_t below; /* chosen by numbers below this and not below that of the template before */
+	uint32_t below; /* chosen by numbers below this and not below that of the pattern before */
 	uint64_t sum;   /* of all that the UDP checksum covers */
 	bool numbered;
 };
@@ -65,8 +66,8 @@ struct pace {
 };
 
 struct generator {
-	struct template templates[WEIR_GENERATOR_SIZES_MAX];
-	unsigned n_templates;
+	struct pattern patterns[WEIR_GENERATOR_SIZES_MAX];
+	unsigned n_patterns;
 	uint32_t weights; /* their sum */
 	uint32_t udp;     /* offset of the UDP header */
 	uint32_t largest;
@@ -79,12 +80,12 @@ struct generator {
 
 static uint32_t l2_header(const struct plan *plan)
 {
-	return plan->l2 ? ETHERNET_HEADER : 0;
+	return plan->l2 ? WEIR__ETH_HEADER : 0;
 }
 
 static uint32_t ip_header(const struct plan *plan)
 {
-	return plan->source.family == 6 ? 40 : 20;
+	return plan->source.family == 6 ? WEIR__IPV6_HEADER : WEIR__IPV4_HEADER;
 }
 
 static int plan_ip(const char *field, const char *text, struct weir__ip *ip, struct weir_error *err)
@@ -199,52 +200,46 @@ static int generator_check(const void *options, struct weir_endpoint_info *info,
 
 static uint8_t *put_ethernet(const struct plan *plan, uint8_t *at)
 {
-	const uint16_t type = htons(plan->source.family == 6 ? 0x86dd : 0x0800);
-
 	memcpy(at, plan->destination_mac, 6);
 	memcpy(at + 6, plan->source_mac, 6);
-	memcpy(at + 12, &type, 2);
-	return at + ETHERNET_HEADER;
+	weir__store_be16(at + 12, plan->source.family == 6 ? WEIR__ETHERTYPE_IPV6 : WEIR__ETHERTYPE_IPV4);
+	return at + WEIR__ETH_HEADER;
 }
 
-/* RFC 791 §3.1: version and header length, don't fragment, hop limit, protocol UDP. */
+/* RFC 791 §3.1: version and header length, total length, don't fragment, hop limit, protocol. */
 static uint8_t *put_ipv4(const struct plan *plan, uint8_t *at, uint32_t len)
 {
-	const uint16_t total = htons((uint16_t)len);
 	uint16_t checksum;
 
 	memcpy(at, (const uint8_t[12]){ 0x45, 0, 0, 0, 0, 0, 0x40, 0, HOP_LIMIT, IPPROTO_UDP }, 12);
-	memcpy(at + 2, &total, 2);
+	weir__store_be16(at + 2, (uint16_t)len);
 	memcpy(at + 12, plan->source.bytes, 4);
 	memcpy(at + 16, plan->destination.bytes, 4);
-	checksum = weir__checksum_finish(weir__checksum_add(0, at, 20));
+	checksum = weir__checksum_finish(weir__checksum_add(0, at, WEIR__IPV4_HEADER));
 	memcpy(at + 10, &checksum, 2);
-	return at + 20;
+	return at + WEIR__IPV4_HEADER;
 }
 
-/* RFC 8200 §3. */
+/* RFC 8200 §3: version, payload length, next header, hop limit. */
 static uint8_t *put_ipv6(const struct plan *plan, uint8_t *at, uint32_t len)
 {
-	const uint16_t payload = htons((uint16_t)(len - 40));
-
 	memcpy(at, (const uint8_t[8]){ 0x60, 0, 0, 0, 0, 0, IPPROTO_UDP, HOP_LIMIT }, 8);
-	memcpy(at + 4, &payload, 2);
+	weir__store_be16(at + 4, (uint16_t)(len - WEIR__IPV6_HEADER));
 	memcpy(at + 8, plan->source.bytes, 16);
 	memcpy(at + 24, plan->destination.bytes, 16);
-	return at + 40;
+	return at + WEIR__IPV6_HEADER;
 }
 
-/* The UDP header and its payload; the bytes after the numbers count up. Returns the sum for the checksum. */
+/* The UDP header and its payload; the bytes behind the numbers count up. Returns the sum for the checksum. */
 static uint64_t put_udp(const struct plan *plan, uint8_t *at, uint16_t len, bool numbered)
 {
-	const uint16_t ports[2] = { 0, htons(DESTINATION_PORT) };
-	const uint16_t length = htons(len);
 	const bool six = plan->source.family == 6;
 	const uint8_t *addresses = at - (six ? 32 : 8);
 
-	memcpy(at, ports, 4);
-	memcpy(at + 4, &length, 2);
-	memset(at + UDP_CHECKSUM, 0, 2);
+	weir__store_be16(at, 0);
+	weir__store_be16(at + 2, DESTINATION_PORT);
+	weir__store_be16(at + 4, len);
+	weir__store_be16(at + UDP_CHECKSUM, 0);
 	for (uint32_t i = UDP_HEADER; i < len; i++)
 		at[i] = (uint8_t)(numbered && i < UDP_HEADER + NUMBERS ? 0 : i);
 	return weir__checksum_add(six ? weir__checksum_pseudo6(addresses, IPPROTO_UDP, len)
@@ -252,32 +247,32 @@ static uint64_t put_udp(const struct plan *plan, uint8_t *at, uint16_t len, bool
 				  at, len);
 }
 
-static int make_template(const struct plan *plan, uint32_t len, struct template *template)
+static int make_pattern(const struct plan *plan, uint32_t len, struct pattern *pattern)
 {
 	const uint32_t udp_len = len - ip_header(plan);
 	uint8_t *at;
 
-	template->len = l2_header(plan) + len;
-	template->bytes = malloc(template->len);
-	if (!template->bytes)
+	pattern->len = l2_header(plan) + len;
+	pattern->bytes = malloc(pattern->len);
+	if (!pattern->bytes)
 		return -ENOMEM;
-	at = plan->l2 ? put_ethernet(plan, template->bytes) : template->bytes;
+	at = plan->l2 ? put_ethernet(plan, pattern->bytes) : pattern->bytes;
 	at = plan->source.family == 6 ? put_ipv6(plan, at, len) : put_ipv4(plan, at, len);
-	template->numbered = udp_len >= UDP_HEADER + NUMBERS;
-	template->sum = put_udp(plan, at, (uint16_t)udp_len, template->numbered);
+	pattern->numbered = udp_len >= UDP_HEADER + NUMBERS;
+	pattern->sum = put_udp(plan, at, (uint16_t)udp_len, pattern->numbered);
 	return 0;
 }
 
-static int make_templates(struct generator *generator, const struct plan *plan)
+static int make_patterns(struct generator *generator, const struct plan *plan)
 {
 	for (unsigned i = 0; i < plan->n_sizes; i++) {
-		struct template *template = &generator->templates[generator->n_templates++];
-		int ret = make_template(plan, plan->sizes[i].bytes, template);
+		struct pattern *pattern = &generator->patterns[generator->n_patterns++];
+		int ret = make_pattern(plan, plan->sizes[i].bytes, pattern);
 
 		if (ret < 0)
 			return ret;
 		generator->weights += plan->sizes[i].weight;
-		template->below = generator->weights;
+		pattern->below = generator->weights;
 	}
 	generator->udp = l2_header(plan) + ip_header(plan);
 	generator->largest = plan->largest;
@@ -288,8 +283,8 @@ static void generator_close(void *state)
 {
 	struct generator *generator = state;
 
-	for (unsigned i = 0; i < generator->n_templates; i++)
-		free(generator->templates[i].bytes);
+	for (unsigned i = 0; i < generator->n_patterns; i++)
+		free(generator->patterns[i].bytes);
 	free(generator->sequence);
 	weir__alarm_close(&generator->pace.alarm);
 }
@@ -309,7 +304,7 @@ static int generator_open(void *state, const void *options_, struct weir_endpoin
 	generator->left = options->count ? options->count : UINT64_MAX;
 	generator->pace = (struct pace){ .per_ns = options->rate / 1e9, .credit = 1, .alarm.fd = -1 };
 	generator->sequence = calloc(plan.flows, sizeof(*generator->sequence));
-	ret = generator->sequence ? make_templates(generator, &plan) : -ENOMEM;
+	ret = generator->sequence ? make_patterns(generator, &plan) : -ENOMEM;
 	if (!ret && options->rate > 0)
 		ret = weir__alarm_open(&generator->pace.alarm);
 	info->read_fd = generator->pace.alarm.fd;
@@ -363,19 +358,19 @@ static inline uint32_t scale(uint32_t random, uint32_t n)
 	return (uint32_t)((uint64_t)random * n >> 32);
 }
 
-/* Makes the packet of a flow of what is a copy of the template. */
-static inline void finish(struct generator *generator, const struct template *template, uint32_t flow,
+/* Makes the packet of a flow of what is a copy of the pattern. */
+static inline void finish(struct generator *generator, const struct pattern *pattern, uint32_t flow,
 			  uint8_t *bytes)
 {
 	uint8_t *udp = bytes + generator->udp;
 	const uint16_t port = htons((uint16_t)(FIRST_PORT + flow));
 	const uint32_t number = htonl(flow);
 	const uint64_t sequence = htobe64(generator->sequence[flow]++);
-	uint64_t sum = template->sum + port;
+	uint64_t sum = pattern->sum + port;
 	uint16_t checksum;
 
 	memcpy(udp, &port, 2);
-	if (template->numbered) {
+	if (pattern->numbered) {
 		memcpy(udp + UDP_HEADER, &number, 4);
 		memcpy(udp + UDP_HEADER + 4, &sequence, 8);
 		sum += number + (sequence >> 32) + (sequence & 0xffffffff);
@@ -387,7 +382,7 @@ static inline void finish(struct generator *generator, const struct template *te
 /* Makes one packet of a random size and flow. Returns false if there is no buffer; then nothing was drawn. */
 static inline bool make(struct generator *generator, struct weir_reader *reader)
 {
-	struct template *template = generator->templates;
+	struct pattern *pattern = generator->patterns;
 	struct weir_buf *buf = weir_reader_buf(reader);
 	uint64_t random;
 	uint32_t flow;
@@ -400,15 +395,15 @@ static inline bool make(struct generator *generator, struct weir_reader *reader)
 		return false;
 	random = draw(&generator->random);
 	flow = scale((uint32_t)random, generator->flows);
-	while (scale((uint32_t)(random >> 32), generator->weights) >= template->below)
-		template ++;
-	if (WEIR_LIKELY(template->len <= weir_reader_room(reader, buf))) {
-		memcpy(buf->data, template->bytes, template->len);
-		finish(generator, template, flow, buf->data);
-		weir_reader_commit(reader, template->len);
+	while (scale((uint32_t)(random >> 32), generator->weights) >= pattern->below)
+		pattern++;
+	if (WEIR_LIKELY(pattern->len <= weir_reader_room(reader, buf))) {
+		memcpy(buf->data, pattern->bytes, pattern->len);
+		finish(generator, pattern, flow, buf->data);
+		weir_reader_commit(reader, pattern->len);
 	} else {
-		finish(generator, template, flow, template->bytes);
-		weir__reader_copy(reader, template->bytes, template->len);
+		finish(generator, pattern, flow, pattern->bytes);
+		weir__reader_copy(reader, pattern->bytes, pattern->len);
 	}
 	return true;
 }

@@ -124,21 +124,12 @@ static int look_into(const struct weir_pcap *options, struct weir_endpoint_info 
 	return ret;
 }
 
-static int check_read(const struct weir_pcap *options, struct weir_endpoint_info *info,
-		      struct weir_error *err)
+/* What comes through a pipe comes once, and cannot be looked into before. */
+static int check_stream(const struct weir_pcap *options, struct weir_endpoint_info *info,
+			struct weir_error *err)
 {
-	struct stat status;
 	int ret = 0;
 
-	info->takes_none = true;
-	if (options->flush)
-		ret = weir_invalid(err, "flush", "nothing is written: it goes with write");
-	if (!is_standard(options->read) && stat(options->read, &status) < 0)
-		return weir_invalid(err, "read", "'%s': %s", options->read, strerror(errno));
-	if (!is_standard(options->read) && S_ISREG(status.st_mode))
-		return look_into(options, info, err) | ret;
-
-	/* What comes through a pipe comes once. */
 	info->layer = options->layer;
 	info->max_packet = PACKET_MAX;
 	if (options->layer == WEIR_LAYER_ANY)
@@ -149,6 +140,24 @@ static int check_read(const struct weir_pcap *options, struct weir_endpoint_info
 		ret = weir_invalid(err, "loops", "'%s' is no regular file and can be read only once",
 				   options->read);
 	return ret;
+}
+
+static int check_read(const struct weir_pcap *options, struct weir_endpoint_info *info,
+		      struct weir_error *err)
+{
+	struct stat status;
+	int ret = 0;
+
+	info->takes_none = true;
+	if (options->flush)
+		ret = weir_invalid(err, "flush", "nothing is written: it goes with write");
+	if (is_standard(options->read))
+		return check_stream(options, info, err) | ret;
+	if (stat(options->read, &status) < 0)
+		return weir_invalid(err, "read", "'%s': %s", options->read, strerror(errno));
+	if (S_ISREG(status.st_mode))
+		return look_into(options, info, err) | ret;
+	return check_stream(options, info, err) | ret;
 }
 
 static int check_write(const struct weir_pcap *options, struct weir_endpoint_info *info,

@@ -218,6 +218,7 @@ static int tun_open(void *state, const void *opts, struct weir_endpoint_info *in
 	tun->fd = -1;
 	tun->netns = -1;
 	tun->tap = options->tap;
+	tun->packet_information = options->packet_information;
 	tun->flags = (options->tap ? IFF_TAP : IFF_TUN) | (options->packet_information ? 0 : IFF_NO_PI) |
 		     (options->exclusive ? IFF_TUN_EXCL : 0);
 	tun->persist = options->persist;
@@ -261,12 +262,16 @@ static int tun_recover(void *state, struct weir_error *err)
 	struct weir__tun *tun = state;
 	struct weir__link now;
 	struct ifreq request = { 0 };
-	int rc = 0;
+	int rc;
 
 	if (ioctl(tun->fd, TUNGETIFF, &request))
 		rc = adopt(tun, &now, err);
-	if (rc == 0)
-		rc = weir__tun_apply(tun, err);
+	else /* It has one, from a recovery that failed half-way. */
+		rc = weir__link_find(&tun->netlink, request.ifr_name, &now, err);
+	if (rc)
+		return rc;
+	tun->index = now.index;
+	rc = weir__tun_apply(tun, err);
 	return rc ? rc : make_persistent(tun, err);
 }
 

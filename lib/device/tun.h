@@ -11,7 +11,6 @@
 
 #define WEIR__TUN_MTU_MIN  68
 #define WEIR__TUN_MTU_MAX  65535
-#define WEIR__TAP_MTU_MAX  (65535 - 14)
 #define WEIR__TUN_MTU      1500 /* that the kernel gives a new device */
 #define WEIR__TUN_MTU_IPV6 1280
 #define WEIR__TUN_QUEUE    1000 /* packets; the kernel's own 500 overflow within one burst of TCP */
@@ -40,6 +39,7 @@ struct weir__tun {
 			       lowered */
 
 	bool tap;
+	bool packet_information;
 	int flags; /* of TUNSETIFF */
 	char name[IFNAMSIZ];
 	struct weir__link
@@ -63,8 +63,8 @@ static inline uint32_t weir__tun_frame(uint32_t mtu, bool tap, bool packet_infor
 
 /* tun_check.c: the options and their texts. Each reports what is wrong with weir_invalid() under the name of
  * the field. */
-int weir__tun_check(const void *options, struct weir_endpoint_info *info, struct weir_error *err);
-int weir__tun_check_mtu(uint32_t mtu, bool tap, struct weir_error *err);
+int weir__tun_check(const void *opts, struct weir_endpoint_info *info, struct weir_error *err);
+int weir__tun_check_mtu(uint32_t mtu, bool tap, bool packet_information, struct weir_error *err);
 int weir__tun_parse_mac(const char *text, uint8_t mac[6], struct weir_error *err);
 /* Family 4, 6, or 0: either. */
 int weir__tun_parse_address(const char *field, const char *text, uint8_t family,

@@ -23,9 +23,10 @@ static int check_device(const struct weir_tun *options, struct weir_error *err)
 	return 0;
 }
 
-int weir__tun_check_mtu(uint32_t mtu, bool tap, struct weir_error *err)
+int weir__tun_check_mtu(uint32_t mtu, bool tap, bool packet_information, struct weir_error *err)
 {
-	const unsigned max = tap ? WEIR__TAP_MTU_MAX : WEIR__TUN_MTU_MAX;
+	/* With what stands in front of it, a packet is not longer than the buffers for the longest. */
+	const unsigned max = WEIR__TUN_MTU_MAX - (tap ? 14 : packet_information ? 4 : 0);
 
 	if (mtu < WEIR__TUN_MTU_MIN || mtu > max)
 		return weir_invalid(err, "mtu", "%u is not from %d to %u", mtu, WEIR__TUN_MTU_MIN, max);
@@ -146,7 +147,7 @@ static int check_addresses(const struct weir_tun *options, const char *list, uin
 
 static int check_routes(const struct weir_tun *options, struct weir_error *err)
 {
-	struct weir__route route;
+	struct weir__route route = { 0 };
 	char field[32];
 	int rc = 0;
 
@@ -189,7 +190,7 @@ static int check_kind(const struct weir_tun *options, struct weir_error *err)
 	int rc = 0;
 
 	if (options->mtu)
-		rc |= weir__tun_check_mtu(options->mtu, options->tap, err);
+		rc |= weir__tun_check_mtu(options->mtu, options->tap, options->packet_information, err);
 	if (options->mac && !options->tap)
 		rc |= weir_invalid(err, "mac", "needs tap");
 	if (options->mac)

@@ -10,7 +10,7 @@
 /* Called before the device may give a packet that the reader does not expect. */
 static void expect_mtu(struct weir__tun *tun, uint32_t mtu)
 {
-	const uint32_t frame = weir__tun_frame(mtu, tun->tap, !(tun->flags & IFF_NO_PI));
+	const uint32_t frame = weir__tun_frame(mtu, tun->tap, tun->packet_information);
 
 	if (frame > tun->frame_max)
 		__atomic_store_n(&tun->frame_max, frame, __ATOMIC_RELEASE);
@@ -57,9 +57,14 @@ static int set_up(struct weir__tun *tun, bool up, struct weir_error *err)
 static int add_entry(struct weir__tun *tun, const struct weir__tun_entry *entry, int expected,
 		     struct weir_error *err)
 {
+	int rc;
+
 	if (entry->is_route)
 		return weir__route_add(&tun->netlink, tun->index, &entry->route, expected, err);
-	return weir__address_add(&tun->netlink, tun->index, &entry->address, expected, err);
+	rc = weir__address_add(&tun->netlink, tun->index, &entry->address, expected, err);
+	if (rc == 0 || rc == expected)
+		weir__address_wait(&tun->netlink, tun->index, &entry->address);
+	return rc;
 }
 
 static int remove_entry(struct weir__tun *tun, const struct weir__tun_entry *entry, int expected,
@@ -288,7 +293,7 @@ int weir_tun_set_mtu(void *state, uint32_t mtu, struct weir_error *err)
 	int rc;
 
 	begin(tun, err);
-	rc = weir__tun_check_mtu(mtu, tun->tap, err);
+	rc = weir__tun_check_mtu(mtu, tun->tap, tun->packet_information, err);
 	for (size_t i = 0; rc == 0 && i < config->n_entries; i++)
 		rc = check_ipv6(config, &config->entries[i], mtu, "mtu", err);
 	if (rc)

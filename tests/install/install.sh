@@ -39,25 +39,26 @@ exports_what_headers_declare() {
 	! grep . "$root/differences"
 }
 
-links() { # COMPILER PKG_CONFIG_OPTION...
-	compiler=$1
+links() { # LIBRARY COMPILER...
+	weir=$1
 	shift
 	# shellcheck disable=SC2046,SC2086 # words
-	$compiler program.c -o "$root/program" $(pkg-config "$@" --cflags --libs weir)
+	"$@" program.c -o "$root/program" $cflags -L"$(dirname "$library")" $weir
 	LD_LIBRARY_PATH=$(dirname "$library") "$root/program"
 }
 
-readme_compiles() {
-	# shellcheck disable=SC2016 # the marks of a block of code
-	sed -n '/^```c$/,/^```$/ { /^```/d; p; }' ../../README.md >"$root/readme.c"
-	# shellcheck disable=SC2086 # words
-	$CC -Wall -Wextra -Werror $cflags -c "$root/readme.c" -o "$root/readme.o"
+examples_build() {
+	for example in ../../docs/examples/*.c; do
+		# shellcheck disable=SC2046,SC2086 # words
+		$CC -Wall -Wextra -Werror "$example" -o "$root/example" $(pkg-config --cflags --libs weir)
+	done
 }
 
 headers_compile_alone
-readme_compiles
-links "$CC"
-links "$CXX -x c++"
+examples_build
+links "$(pkg-config --libs weir)" "$CC"
+links "$(pkg-config --libs weir)" "$CXX" -x c++
+# Only Weir from its archive. Not --static: that means every library, and Debian's libpcap lacks some of its own then.
+# shellcheck disable=SC2046 # words
+links "-l:libweir.a $(pkg-config --libs $(pkg-config --print-requires-private weir)) -pthread" "$CC"
 exports_what_headers_declare
-rm "$library"* # so that the archive is what the linker finds
-links "$CC" --static

@@ -8,6 +8,7 @@
 #include <weir/tun.h>
 
 #include "error.h"
+#include "kernel.h"
 #include "test.h"
 
 #define DEVICE_WAIT_MS 30000 /* for what comes at once; so long only that a busy machine fails no test */
@@ -55,6 +56,20 @@ static inline void device_close(struct device *device)
 		if (device_open(device, device_row(__VA_ARGS__))) \
 			fail_msg("%s", (device)->err.text);       \
 	} while (0)
+
+/* A test that failed leaves its devices behind; the next one finds none. */
+static inline int device_remove_leftovers(void **state)
+{
+	static const char *const names[] = { "weir0", "weir1" };
+
+	(void)state;
+	for (unsigned i = 0; i < countof(names); i++)
+		if (kernel_exists(names[i]))
+			kernel_delete(names[i]);
+	return 0;
+}
+
+#define device_test(function) cmocka_unit_test_teardown(function, device_remove_leftovers)
 
 /* Waits until the descriptor has one of the events; fails the test if it never does. */
 static inline void device_wait(int fd, short events)

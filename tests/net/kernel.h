@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
+#include <linux/veth.h>
 
 #include "test.h"
 
@@ -72,6 +74,21 @@ static inline void kernel_mac(const char *device, uint8_t mac[6])
 
 	assert_int_equal(kernel_ioctl(device, SIOCGIFHWADDR, &request), 0);
 	memcpy(mac, request.ifr_hwaddr.sa_data, 6);
+}
+
+/* The MAC address that the kernel has learned by ARP for an address beyond the device. */
+static inline void kernel_neighbour(const char *device, const char *address, uint8_t mac[6])
+{
+	struct arpreq request = { .arp_pa.sa_family = AF_INET };
+	struct sockaddr_in to = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(inet_pton(AF_INET, address, &to.sin_addr), 1);
+	memcpy(&request.arp_pa, &to, sizeof(to));
+	snprintf(request.arp_dev, sizeof(request.arp_dev), "%s", device);
+	assert_int_equal(ioctl(fd, SIOCGARP, &request), 0);
+	memcpy(mac, request.arp_ha.sa_data, 6);
+	close(fd);
 }
 
 static inline bool kernel_ipv6_disabled(const char *device)
@@ -240,28 +257,95 @@ static inline struct kernel_tun kernel_tun(const char *device)
 	return result;
 }
 
-/* Deletes the device, whoever uses it. Returns 0 or a negative errno. */
-static inline int kernel_delete(const char *device)
+struct kernel_search_stats {
+	int index;
+	bool found;
+	struct rtnl_link_stats64 stats;
+};
+
+static inline int kernel_take_stats(const struct nlmsghdr *message, void *data)
 {
-	uint8_t bytes[8192] __attribute__((aligned(8))) = { 0 };
-	struct nlmsghdr *request = mnl_nlmsg_put_header(bytes);
+	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
+	const struct nlattr *table[64] = { 0 };
+	struct kernel_search_stats *search = data;
+	size_t size;
+
+	mnl_attr_parse(message, sizeof(*info), kernel_take_attribute, table);
+	if (info->ifi_index != search->index || !table[IFLA_STATS64])
+		return MNL_CB_OK;
+	size = mnl_attr_get_payload_len(table[IFLA_STATS64]);
+	if (size > sizeof(search->stats)) /* a kernel newer than its headers here */
+		size = sizeof(search->stats);
+	memcpy(&search->stats, mnl_attr_get_payload(table[IFLA_STATS64]), size);
+	search->found = true;
+	return MNL_CB_OK;
+}
+
+/* What the device has counted. */
+static inline struct rtnl_link_stats64 kernel_stats(const char *device)
+{
+	struct kernel_search_stats search = { .index = (int)if_nametoindex(device) };
+
+	kernel_dump(RTM_GETLINK, sizeof(struct ifinfomsg), kernel_take_stats, &search);
+	assert_true(search.found);
+	return search.stats;
+}
+
+/* Sends a change and waits for the answer. Returns 0 or a negative errno. */
+static inline int kernel_change(struct nlmsghdr *request)
+{
+	uint8_t bytes[8192];
 	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	struct ifinfomsg *info;
 	ssize_t n;
 	int rc;
 
 	assert_non_null(nl);
-	request->nlmsg_type = RTM_DELLINK;
-	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
 	request->nlmsg_seq = 1;
-	info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
-	info->ifi_index = (int)if_nametoindex(device);
 	assert_true(mnl_socket_sendto(nl, request, request->nlmsg_len) > 0);
 	n = mnl_socket_recvfrom(nl, bytes, sizeof(bytes));
 	assert_true(n > 0);
 	rc = mnl_cb_run(bytes, (size_t)n, 1, 0, NULL, NULL) < 0 ? -errno : 0;
 	mnl_socket_close(nl);
 	return rc;
+}
+
+/* Deletes the device, whoever uses it. Returns 0 or a negative errno. */
+static inline int kernel_delete(const char *device)
+{
+	uint8_t bytes[256] __attribute__((aligned(8))) = { 0 };
+	struct nlmsghdr *request = mnl_nlmsg_put_header(bytes);
+	struct ifinfomsg *info;
+
+	request->nlmsg_type = RTM_DELLINK;
+	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
+	info->ifi_index = (int)if_nametoindex(device);
+	return kernel_change(request);
+}
+
+/* Joins this network namespace with the one behind the descriptor by two devices. Returns 0 or a negative
+ * errno. */
+static inline int kernel_make_veth(const char *here, int netns, const char *there)
+{
+	uint8_t bytes[512] __attribute__((aligned(8))) = { 0 };
+	struct nlmsghdr *request = mnl_nlmsg_put_header(bytes);
+	struct nlattr *link, *data, *peer;
+
+	request->nlmsg_type = RTM_NEWLINK;
+	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(request, IFLA_IFNAME, here);
+	link = mnl_attr_nest_start(request, IFLA_LINKINFO);
+	mnl_attr_put_strz(request, IFLA_INFO_KIND, "veth");
+	data = mnl_attr_nest_start(request, IFLA_INFO_DATA);
+	peer = mnl_attr_nest_start(request, VETH_INFO_PEER);
+	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(request, IFLA_IFNAME, there);
+	mnl_attr_put_u32(request, IFLA_NET_NS_FD, (uint32_t)netns);
+	mnl_attr_nest_end(request, peer);
+	mnl_attr_nest_end(request, data);
+	mnl_attr_nest_end(request, link);
+	return kernel_change(request);
 }
 
 #endif

@@ -3,7 +3,6 @@
 #include "namespace.h"
 
 #include "device.h"
-#include "kernel.h"
 
 #define must(call, err)                             \
 	do {                                        \
@@ -22,7 +21,7 @@ static void makes_a_tun_with_everything(void **state)
 		{ .to = "fd00:20::/32" },
 		{ .to = "fd00:21::/32", .via = "fd00:9::1", .metric = 78, .table = 1001 },
 		{ .to = "::/0", .metric = 5 },
-		{ NULL },
+		{ .to = NULL },
 	};
 	struct device device;
 
@@ -101,7 +100,7 @@ static void fills_a_pattern(void **state)
 
 static void leaves_it_down(void **state)
 {
-	const struct weir_route routes[] = { { .to = "10.20.0.0/16" }, { NULL } };
+	const struct weir_route routes[] = { { .to = "10.20.0.0/16" }, { .to = NULL } };
 	struct device device;
 
 	(void)state;
@@ -118,7 +117,7 @@ static void leaves_it_down(void **state)
 
 static void comes_up_with_what_it_had(void **state)
 {
-	const struct weir_route routes[] = { { .to = "10.20.0.0/16" }, { .to = "::/0" }, { NULL } };
+	const struct weir_route routes[] = { { .to = "10.20.0.0/16" }, { .to = "::/0" }, { .to = NULL } };
 	struct device device;
 
 	(void)state;
@@ -197,7 +196,7 @@ static void adds_and_removes_routes(void **state)
 
 static void says_what_the_kernel_says(void **state)
 {
-	const struct weir_route routes[] = { { .to = "default", .via = "192.0.2.1" }, { NULL } };
+	const struct weir_route routes[] = { { .to = "default", .via = "192.0.2.1" }, { .to = NULL } };
 	struct device device;
 
 	(void)state;
@@ -210,7 +209,7 @@ static void says_what_the_kernel_says(void **state)
 
 static void leaves_routes_of_others(void **state)
 {
-	const struct weir_route routes[] = { { .to = "10.20.0.0/16" }, { NULL } };
+	const struct weir_route routes[] = { { .to = "10.20.0.0/16" }, { .to = NULL } };
 	struct device first, second;
 
 	(void)state;
@@ -329,7 +328,7 @@ static void refuses_a_device_that_exists(void **state)
 
 static void keeps_a_persistent_device(void **state)
 {
-	const struct weir_route routes[] = { { .to = "10.20.0.0/16" }, { NULL } };
+	const struct weir_route routes[] = { { .to = "10.20.0.0/16" }, { .to = NULL } };
 	struct device device;
 
 	(void)state;
@@ -350,10 +349,10 @@ static void keeps_a_persistent_device(void **state)
 /* What a user of a persistent device did to it goes when he goes, or when he fails. */
 static void returns_a_device_as_it_was(void **state)
 {
-	const struct weir_route good[] = { { .to = "10.20.0.0/16" }, { NULL } };
+	const struct weir_route good[] = { { .to = "10.20.0.0/16" }, { .to = NULL } };
 	const struct weir_route bad[] = { { .to = "10.20.0.0/16" },
-					  { "default", .via = "192.0.2.1" },
-					  { NULL } };
+					  { .to = "default", .via = "192.0.2.1" },
+					  { .to = NULL } };
 	struct device device;
 
 	(void)state;
@@ -421,25 +420,25 @@ static void hands_owner_and_group_over(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(makes_a_tun_with_everything),
-		cmocka_unit_test(makes_a_tap_with_a_mac),
-		cmocka_unit_test(fills_a_pattern),
-		cmocka_unit_test(leaves_it_down),
-		cmocka_unit_test(comes_up_with_what_it_had),
-		cmocka_unit_test(adds_and_removes_addresses),
-		cmocka_unit_test(adds_and_removes_routes),
-		cmocka_unit_test(says_what_the_kernel_says),
-		cmocka_unit_test(leaves_routes_of_others),
-		cmocka_unit_test(takes_every_mtu),
-		cmocka_unit_test(keeps_the_mtu_that_ipv6_needs),
-		cmocka_unit_test(has_no_ipv6),
-		cmocka_unit_test(counts_in_queue_length),
-		cmocka_unit_test(has_packet_information),
-		cmocka_unit_test(refuses_a_device_that_exists),
-		cmocka_unit_test(keeps_a_persistent_device),
-		cmocka_unit_test(returns_a_device_as_it_was),
-		cmocka_unit_test(asks_for_an_mtu_that_surprises),
-		cmocka_unit_test(hands_owner_and_group_over),
+		device_test(makes_a_tun_with_everything),
+		device_test(makes_a_tap_with_a_mac),
+		device_test(fills_a_pattern),
+		device_test(leaves_it_down),
+		device_test(comes_up_with_what_it_had),
+		device_test(adds_and_removes_addresses),
+		device_test(adds_and_removes_routes),
+		device_test(says_what_the_kernel_says),
+		device_test(leaves_routes_of_others),
+		device_test(takes_every_mtu),
+		device_test(keeps_the_mtu_that_ipv6_needs),
+		device_test(has_no_ipv6),
+		device_test(counts_in_queue_length),
+		device_test(has_packet_information),
+		device_test(refuses_a_device_that_exists),
+		device_test(keeps_a_persistent_device),
+		device_test(returns_a_device_as_it_was),
+		device_test(asks_for_an_mtu_that_surprises),
+		device_test(hands_owner_and_group_over),
 	};
 
 	namespace_enter();

@@ -49,8 +49,8 @@ static void takes_raw_packets_as_they_are(void **state)
 	expect_next(&stage, 1, v6, sizeof(v6));
 	assert_int_equal(stage_packet(&stage, 0)->family, 4);
 	assert_int_equal(stage_packet(&stage, 1)->family, 6);
-	assert_int_equal(counter(&stage, "prefix_mismatch"), 0);
-	assert_int_equal(counter(&stage, "trimmed"), 0);
+	assert_int_equal(stage_counter(&stage, "prefix_mismatch"), 0);
+	assert_int_equal(stage_counter(&stage, "trimmed"), 0);
 	stage_close(&stage);
 }
 
@@ -110,7 +110,7 @@ static void takes_off_the_family_of_every_system(void **state)
 		assert_int_equal(stage_packet(&stage, i)->family, 6);
 	}
 	expect_next(&stage, countof(utun_ipv6), v4, sizeof(v4));
-	assert_int_equal(counter(&stage, "prefix_mismatch"), 0);
+	assert_int_equal(stage_counter(&stage, "prefix_mismatch"), 0);
 	stage_close(&stage);
 }
 
@@ -130,7 +130,7 @@ static void takes_off_tun_pi(void **state)
 	expect_next(&stage, 1, v6, sizeof(v6));
 	assert_int_equal(stage_packet(&stage, 0)->family, 4);
 	assert_int_equal(stage_packet(&stage, 1)->family, 6);
-	assert_int_equal(counter(&stage, "prefix_mismatch"), 0);
+	assert_int_equal(stage_counter(&stage, "prefix_mismatch"), 0);
 	stage_close(&stage);
 }
 
@@ -164,7 +164,7 @@ static void believes_the_packet_not_its_prefix(void **state)
 	}
 	expect_next(&stage, countof(rows), v6, sizeof(v6));
 	assert_int_equal(stage_packet(&stage, countof(rows))->family, 6);
-	assert_int_equal(counter(&stage, "prefix_mismatch"), countof(rows) + 1);
+	assert_int_equal(stage_counter(&stage, "prefix_mismatch"), countof(rows) + 1);
 	stage_close(&stage);
 }
 
@@ -203,7 +203,7 @@ static void drops_what_is_no_packet(void **state)
 	run(&stage);
 	for (uint32_t i = 0; i < stage.work.n; i++)
 		expect_drop(&stage, i, bad_ips[i / 3].reason);
-	assert_int_equal(counter(&stage, "prefix_mismatch"), 0);
+	assert_int_equal(stage_counter(&stage, "prefix_mismatch"), 0);
 	stage_close(&stage);
 }
 
@@ -239,7 +239,7 @@ static void trims_what_follows_the_packet(void **state)
 	add(&stage, WEIR_FRAMING_UTUN, utun_ipv6[0], packet, 100);
 	run(&stage);
 	expect_next(&stage, 0, packet, 99);
-	assert_int_equal(counter(&stage, "trimmed"), 2);
+	assert_int_equal(stage_counter(&stage, "trimmed"), 2);
 	stage_close(&stage);
 }
 

@@ -92,10 +92,10 @@ static void trims_what_follows_the_packet(void **state)
 	configure_for(&stage, ROW(weir_af_encap()), WEIR_FRAMING_UTUN);
 	run_one(&stage, bytes + 4, 80);
 	expect_next(&stage, 0, bytes, 4 + 79);
-	assert_int_equal(counter(&stage, "trimmed"), 1);
+	assert_int_equal(stage_counter(&stage, "trimmed"), 1);
 	run_one(&stage, bytes + 4, 79);
 	expect_next(&stage, 0, bytes, 4 + 79);
-	assert_int_equal(counter(&stage, "trimmed"), 1);
+	assert_int_equal(stage_counter(&stage, "trimmed"), 1);
 	stage_close(&stage);
 }
 

@@ -67,7 +67,7 @@ static void a_late_wake_up_ends_the_next_sleep(void **state)
 	(void)state;
 	assert_int_equal(weir__doorbell_open(&bell), 0);
 	weir__doorbell_sleep(&bell);
-	bell.word &= ~WEIR__SLEEPING;
+	bell.sleeping = 0;
 	weir__doorbell_awake(&bell, false);
 	assert_int_equal(eventfd_write(bell.fd, 1), 0);
 	weir__doorbell_sleep(&bell);
@@ -101,6 +101,7 @@ static void sleep_while(struct weir__doorbell *bell, const uint64_t *value, uint
 		bool rung = false;
 
 		weir__doorbell_sleep(bell);
+		weir__barrier_heavy();
 		if (__atomic_load_n(value, __ATOMIC_ACQUIRE) == old)
 			rung = poll(&fd, 1, -1) > 0;
 		weir__doorbell_awake(bell, rung);
@@ -172,6 +173,7 @@ static void many_may_ring(void **state)
 		bool rung = false;
 
 		weir__doorbell_sleep(&work.bell);
+		weir__barrier_heavy();
 		for (unsigned i = 0; i < RINGERS; i++)
 			now += __atomic_load_n(&work.posted[i], __ATOMIC_ACQUIRE);
 		if (now == found)
@@ -194,5 +196,6 @@ int main(void)
 		cmocka_unit_test(many_may_ring),
 	};
 
+	weir__barrier_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

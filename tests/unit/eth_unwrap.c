@@ -60,8 +60,8 @@ static void leaves_the_packet(void **state)
 	expect_next(&stage, 1, v6, sizeof(v6));
 	assert_int_equal(stage_packet(&stage, 0)->family, 4);
 	assert_int_equal(stage_packet(&stage, 1)->family, 6);
-	assert_int_equal(counter(&stage, "trimmed"), 0);
-	assert_int_equal(counter(&stage, "tags_removed"), 0);
+	assert_int_equal(stage_counter(&stage, "trimmed"), 0);
+	assert_int_equal(stage_counter(&stage, "tags_removed"), 0);
 	stage_close(&stage);
 }
 
@@ -84,7 +84,7 @@ static void trims_padding(void **state)
 	expect_next(&stage, 1, v6, 40);
 	expect_next(&stage, 2, v4, 20);
 	expect_next(&stage, 3, v4, 20);
-	assert_int_equal(counter(&stage, "trimmed"), 3);
+	assert_int_equal(stage_counter(&stage, "trimmed"), 3);
 	stage_close(&stage);
 }
 
@@ -102,7 +102,7 @@ static void strips_a_tag(void **state)
 	expect_next(&stage, 0, v6, sizeof(v6));
 	assert_int_equal(buf->flags, 0);
 	assert_int_equal(buf->family, 6);
-	assert_int_equal(counter(&stage, "tags_removed"), 1);
+	assert_int_equal(stage_counter(&stage, "tags_removed"), 1);
 	stage_close(&stage);
 }
 
@@ -126,7 +126,7 @@ static void keeps_a_tag(void **state)
 	assert_int_equal(tagged->flags, WEIR_BUF_VLAN);
 	assert_int_equal(plain->flags, 0);
 	assert_int_equal(bad->flags, 0);
-	assert_int_equal(counter(&stage, "tags_removed"), 1);
+	assert_int_equal(stage_counter(&stage, "tags_removed"), 1);
 	stage_close(&stage);
 }
 
@@ -145,7 +145,7 @@ static void refuses_a_tag(void **state)
 	expect_drop(&stage, 0, "tagged");
 	expect_drop(&stage, 1, "tagged");
 	expect_next(&stage, 2, v4, sizeof(v4));
-	assert_int_equal(counter(&stage, "tags_removed"), 0);
+	assert_int_equal(stage_counter(&stage, "tags_removed"), 0);
 	stage_close(&stage);
 }
 

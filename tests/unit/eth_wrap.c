@@ -91,7 +91,7 @@ static void broadcasts_to_everyone_and_to_subnets(void **state)
 	configure(&stage, ROW(weir_eth_wrap(.source = SOURCE, .next_hop = NEXT_HOP,
 					    .subnet = WEIR_LIST("10.9.0.0/24", "10.8.0.77/22", "192.0.2.4/30",
 								"10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16",
-								"10.4.0.0/16", "128.0.0.0/1"))));
+								"10.4.0.0/16", "10.5.0.0/16"))));
 	expect_destination(&stage, "255.255.255.255", "ff:ff:ff:ff:ff:ff");
 	expect_destination(&stage, "10.9.0.255", "ff:ff:ff:ff:ff:ff");
 	expect_destination(&stage, "10.9.0.254", NEXT_HOP);
@@ -101,6 +101,8 @@ static void broadcasts_to_everyone_and_to_subnets(void **state)
 	expect_destination(&stage, "192.0.2.7", "ff:ff:ff:ff:ff:ff");
 	expect_destination(&stage, "192.0.2.6", NEXT_HOP);
 	expect_destination(&stage, "10.4.255.255", "ff:ff:ff:ff:ff:ff");
+	expect_destination(&stage, "10.5.255.255", "ff:ff:ff:ff:ff:ff");
+	expect_destination(&stage, "10.6.255.255", NEXT_HOP);
 	stage_close(&stage);
 }
 

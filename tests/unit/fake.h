@@ -402,7 +402,7 @@ static inline struct weir_counters *run(struct weir_pipeline *pipeline)
 /* Nobody else is going to wake the worker: it stays asleep. */
 static inline bool is_asleep(struct weir_pipeline *pipeline, unsigned worker)
 {
-	return __atomic_load_n(&pipeline->workers[worker].bell.word, __ATOMIC_ACQUIRE) & WEIR__SLEEPING;
+	return __atomic_load_n(&pipeline->workers[worker].bell.sleeping, __ATOMIC_ACQUIRE);
 }
 
 #endif

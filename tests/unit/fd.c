@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <linux/ethtool.h>
-#include <linux/if_packet.h>
-#include <linux/if_tun.h>
-#include <linux/sockios.h>
-#include <net/ethernet.h>
-#include <net/if.h>
 #include <poll.h>
-#include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "io.h"
 
 #include <weir/fd.h>
+#include <weir/pcap.h>
+#include <weir/pipeline.h>
 
 #include "error.h"
 
@@ -42,6 +35,7 @@ static void start(struct fixture *f, const struct weir_fd *options)
 	assert_non_null(f->state);
 	assert_int_equal(type->check(options, &f->info, NULL), 0);
 	assert_int_equal(type->open(f->state, options, &f->info, NULL), 0);
+	type->created(f->state);
 	assert_int_equal(f->info.read_fd, f->info.write_fd);
 	assert_int_equal(f->info.write_events, POLLOUT);
 }
@@ -482,224 +476,31 @@ static void refuses_what_cannot_be(void **state)
 	}
 }
 
-/* What follows needs real devices, in a network namespace that this program makes for itself. */
-static bool enter_namespace(void)
+/* What was given away is the pipeline's only if there is one. */
+static void a_failed_creation_takes_nothing(void **state)
 {
-	if (access("/dev/net/tun", R_OK | W_OK) < 0)
-		return false;
-	return unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
-}
-
-static bool have_devices;
-
-static int attach(short flags, struct ifreq *ifr)
-{
-	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
-
-	assert_true(fd >= 0);
-	*ifr = (struct ifreq){ .ifr_name = "t%d", .ifr_flags = flags };
-	assert_int_equal(ioctl(fd, TUNSETIFF, ifr), 0);
-	return fd;
-}
-
-/* An open() that is refused, of a descriptor that is closed by that. */
-static void open_refuses(int fd, enum weir_layer layer, enum weir_framing framing, const char *text)
-{
-	const struct weir_fd options = {
-		.fd = fd, .ownership = WEIR_FD_TAKEN, .layer = layer, .framing = framing
-	};
-	struct weir_endpoint_info info = { 0 };
-	struct weir_error err;
-	void *opened = calloc(1, type->state_size);
-
-	assert_non_null(opened);
-	weir__error_clear(&err);
-	assert_int_equal(type->check(&options, &info, &err), 0);
-	assert_true(type->open(opened, &options, &info, &err) < 0);
-	assert_string_equal(err.text, text);
-	assert_false(is_open(fd));
-	free(opened);
-}
-
-static void a_device_is_asked_for_its_flags(void **state)
-{
-	struct ifreq ifr;
-	char text[100];
-	int fd;
+	struct weir_pipeline *pipeline;
+	int fds[2];
 
 	(void)state;
-	if (!have_devices)
-		skip();
-	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-	snprintf(text, sizeof(text), "fd: %d is attached to no device (TUNSETIFF)", fd);
-	open_refuses(fd, WEIR_LAYER_AF, WEIR_FRAMING_RAW, text);
-	open_refuses(attach(IFF_TAP | IFF_NO_PI, &ifr), WEIR_LAYER_AF, WEIR_FRAMING_RAW,
-		     "layer: 't0' is a TAP device: that is WEIR_LAYER_L2");
-	open_refuses(attach(IFF_TUN | IFF_NO_PI, &ifr), WEIR_LAYER_L2, WEIR_FRAMING_RAW,
-		     "layer: 't0' is a TUN device: that is WEIR_LAYER_AF");
-	open_refuses(attach(IFF_TUN, &ifr), WEIR_LAYER_AF, WEIR_FRAMING_RAW,
-		     "framing: 't0' is attached with packet information: that is WEIR_FRAMING_TUN_PI");
-	open_refuses(attach(IFF_TUN | IFF_NO_PI, &ifr), WEIR_LAYER_AF, WEIR_FRAMING_TUN_PI,
-		     "framing: 't0' is attached without packet information: that is WEIR_FRAMING_RAW");
-	open_refuses(attach(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR, &ifr), WEIR_LAYER_AF, WEIR_FRAMING_RAW,
-		     "fd: 't0' has a virtio_net header in front of packets: attach without IFF_VNET_HDR");
-	open_refuses(attach(IFF_TAP, &ifr), WEIR_LAYER_L2, WEIR_FRAMING_RAW,
-		     "fd: 't0' has packet information in front of frames: attach with IFF_NO_PI");
-}
-
-/* Whether the device leaves checksums to its reader. */
-static bool has_checksum_offload(const char *name)
-{
-	struct ethtool_value value = { .cmd = ETHTOOL_GTXCSUM };
-	struct ifreq ifr = { .ifr_data = (void *)&value };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	strcpy(ifr.ifr_name, name);
-	assert_int_equal(ioctl(fd, SIOCETHTOOL, &ifr), 0);
-	close(fd);
-	return value.data;
-}
-
-static void clears_the_offload_mask(void **state)
-{
-	struct fixture f;
-	struct ifreq ifr;
-	int fd;
-
-	(void)state;
-	if (!have_devices)
-		skip();
-	fd = attach(IFF_TUN | IFF_NO_PI, &ifr);
-	assert_int_equal(ioctl(fd, TUNSETOFFLOAD, (unsigned long)TUN_F_CSUM), 0);
-	assert_true(has_checksum_offload(ifr.ifr_name));
-	start(&f, &(struct weir_fd){ .fd = fd, .ownership = WEIR_FD_TAKEN });
-	assert_false(has_checksum_offload(ifr.ifr_name));
-	stop(&f);
-}
-
-static int packet_socket(const char *name)
-{
-	struct sockaddr_ll at = {
-		.sll_family = AF_PACKET,
-		.sll_protocol = htons(ETH_P_IP),
-		.sll_ifindex = (int)if_nametoindex(name),
-	};
-	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, htons(ETH_P_IP));
-
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
-	return fd;
-}
-
-static void set_up(const char *name)
-{
-	struct ifreq ifr = { .ifr_flags = IFF_UP };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	strcpy(ifr.ifr_name, name);
-	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &ifr), 0);
-	close(fd);
-}
-
-/* Waits for the next IPv4 packet that the kernel gives the device; it sends some of IPv6 itself. */
-static void read_ipv4(struct fixture *f)
-{
-	struct pollfd fd = { .fd = f->info.read_fd, .events = POLLIN };
-
-	do {
-		assert_int_equal(poll(&fd, 1, -1), 1);
-		assert_int_equal(io_read(&f->io, type, f->state, 1), 0);
-	} while (f->io.reader.n == 0 || io_packet(&f->io, 0)->data[0] >> 4 != 4);
-}
-
-static void moves_packets_of_a_device(void **state)
-{
-	static const uint8_t ip[28] = { 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2 };
-	static const uint8_t not_ip[28] = { 0xff };
-	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP) };
-	uint8_t back[100];
-	struct fixture f;
-	struct ifreq ifr;
-	int fd, packets;
-
-	(void)state;
-	if (!have_devices)
-		skip();
-	fd = attach(IFF_TUN | IFF_NO_PI, &ifr);
-	start(&f, &(struct weir_fd){ .fd = fd, .ownership = WEIR_FD_TAKEN });
-
-	/* Down: nothing is read, and a packet that is written is dropped. */
-	assert_int_equal(io_read(&f.io, type, f.state, 31), 0);
-	assert_int_equal(f.io.reader.n, 0);
-	io_begin(&f.io);
-	io_add(&f.io, ip, sizeof(ip));
-	assert_int_equal(io_write(&f.io, type, f.state), 1);
-	assert_string_equal(drop_name(f.io.writer.verdict[0]), "down");
-
-	set_up(ifr.ifr_name);
-	packets = packet_socket(ifr.ifr_name);
-	to.sll_ifindex = (int)if_nametoindex(ifr.ifr_name);
-	assert_int_equal(sendto(packets, ip, sizeof(ip), 0, (const struct sockaddr *)&to, sizeof(to)),
-			 sizeof(ip));
-	read_ipv4(&f);
-	assert_int_equal(io_packet(&f.io, 0)->len, sizeof(ip));
-	assert_memory_equal(io_packet(&f.io, 0)->data, ip, sizeof(ip));
-
-	/* What the device does not take is dropped alone. */
-	io_begin(&f.io);
-	io_add(&f.io, not_ip, sizeof(not_ip));
-	io_add(&f.io, ip, sizeof(ip));
-	assert_int_equal(io_write(&f.io, type, f.state), 2);
-	assert_int_equal(f.io.writer.error, 0);
-	assert_string_equal(drop_name(f.io.writer.verdict[0]), "refused");
-	assert_int_equal(f.io.writer.verdict[1], WEIR_NEXT);
-	assert_int_equal(recv(packets, back, sizeof(back), 0), sizeof(ip));
-	assert_memory_equal(back, ip, sizeof(ip));
-	close(packets);
-	stop(&f);
-}
-
-static void a_device_cuts_silently_but_fd_does_not(void **state)
-{
-	static uint8_t ip[1000] = { 0x45, 0, 1000 >> 8, 1000 & 0xff, 0, 0, 0, 0, 64, 17 };
-	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP) };
-	uint8_t spill[100];
-	struct fixture f;
-	struct ifreq ifr;
-	int packets;
-
-	(void)state;
-	if (!have_devices)
-		skip();
-	start(&f, &(struct weir_fd){ .fd = attach(IFF_TUN | IFF_NO_PI, &ifr), .ownership = WEIR_FD_TAKEN });
-	set_up(ifr.ifr_name);
-	packets = packet_socket(ifr.ifr_name);
-	to.sll_ifindex = (int)if_nametoindex(ifr.ifr_name);
-	assert_int_equal(sendto(packets, ip, sizeof(ip), 0, (const struct sockaddr *)&to, sizeof(to)),
-			 sizeof(ip));
-	/* Room for 800 bytes in all. */
-	while (f.io.dropped[0] == 0) {
-		struct pollfd fd = { .fd = f.info.read_fd, .events = POLLIN };
-
-		assert_int_equal(poll(&fd, 1, -1), 1);
-		io_reset(&f.io);
-		f.io.bufs[IO_SMALL - 1].room_size = IO_HEADROOM + 700;
-		f.io.reader = (struct weir_reader){
-			.bufs = f.io.bufs,
-			.stash = f.io.small,
-			.stash_n = f.io.small_n,
-			.limit = 1,
-			.headroom = IO_HEADROOM,
-			.dropped = f.io.dropped,
-			.spill = { spill, sizeof(spill) },
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds), 0);
+	for (int fails = 1; fails >= 0; fails--) {
+		const struct weir_config config = {
+			.endpoints = { weir_fd("in", .fd = fds[0], .ownership = WEIR_FD_TAKEN,
+					       .layer = WEIR_LAYER_L2),
+				       weir_pcap("out", .write = fails ? "/nowhere/at/all" : "/dev/null",
+						 .layer = WEIR_LAYER_L2) },
+			.workers = { { "rx", .unpinned = true } },
+			.chains = { { "flow",
+				      .stages = { weir_read("in", .worker = "rx"), weir_write("out") } } },
 		};
-		assert_int_equal(type->read(f.state, &f.io.reader), 0);
-		if (f.io.reader.n)
-			assert_int_not_equal(io_packet(&f.io, 0)->data[0] >> 4, 4);
+
+		assert_int_equal(weir_pipeline_create(&pipeline, &config, NULL) < 0, fails);
+		assert_true(is_open(fds[0]));
+		weir_pipeline_destroy(pipeline);
 	}
-	assert_int_equal(dropped(&f, "too_long"), 1);
-	close(packets);
-	stop(&f);
+	assert_false(is_open(fds[0]));
+	close(fds[1]);
 }
 
 int main(void)
@@ -716,12 +517,8 @@ int main(void)
 		cmocka_unit_test(no_jumbo_buffer_is_no_packet_now),
 		cmocka_unit_test(ownership_is_kept),
 		cmocka_unit_test(refuses_what_cannot_be),
-		cmocka_unit_test(a_device_is_asked_for_its_flags),
-		cmocka_unit_test(clears_the_offload_mask),
-		cmocka_unit_test(moves_packets_of_a_device),
-		cmocka_unit_test(a_device_cuts_silently_but_fd_does_not),
+		cmocka_unit_test(a_failed_creation_takes_nothing),
 	};
 
-	have_devices = enter_namespace();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <arpa/inet.h>
 #include <poll.h>
-#include <time.h>
 
 #include "io.h"
 
 #include <weir/generator.h>
 
+#include "bytes.h"
 #include "checksum.h"
+#include "clock.h"
 #include "error.h"
 
 static const struct weir_endpoint_type *const type = &weir_generator_type;
@@ -45,20 +45,10 @@ static void stop(struct fixture *f)
 	io_free(&f->io);
 }
 
-static uint32_t get16(const uint8_t *at)
-{
-	return (uint32_t)at[0] << 8 | at[1];
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-	return get16(at) << 16 | get16(at + 2);
-}
-
 static const uint8_t *check_ipv4(const uint8_t *ip, uint32_t len)
 {
 	assert_int_equal(ip[0], 0x45);
-	assert_int_equal(get16(ip + 2), len);
+	assert_int_equal(weir__load_be16(ip + 2), len);
 	assert_int_equal(ip[9], 17);
 	assert_int_equal(weir__checksum_finish(weir__checksum_add(0, ip, 20)), 0);
 	return ip + 20;
@@ -67,7 +57,7 @@ static const uint8_t *check_ipv4(const uint8_t *ip, uint32_t len)
 static const uint8_t *check_ipv6(const uint8_t *ip, uint32_t len)
 {
 	assert_int_equal(ip[0], 0x60);
-	assert_int_equal(get16(ip + 4), len - 40);
+	assert_int_equal(weir__load_be16(ip + 4), len - 40);
 	assert_int_equal(ip[6], 17);
 	return ip + 40;
 }
@@ -79,14 +69,16 @@ static struct packet check_ip(const uint8_t *ip, uint32_t len)
 	const uint16_t udp_len = (uint16_t)(len - (udp - ip));
 	const uint64_t pseudo = six ? weir__checksum_pseudo6(ip + 8, 17, udp_len)
 				    : weir__checksum_pseudo4(ip + 12, 17, udp_len);
-	struct packet packet = { .ip_size = len, .port = (uint16_t)get16(udp), .numbered = udp_len >= 20 };
+	struct packet packet = { .ip_size = len,
+				 .port = (uint16_t)weir__load_be16(udp),
+				 .numbered = udp_len >= 20 };
 
-	assert_int_equal(get16(udp + 4), udp_len);
-	assert_int_not_equal(get16(udp + 6), 0);
+	assert_int_equal(weir__load_be16(udp + 4), udp_len);
+	assert_int_not_equal(weir__load_be16(udp + 6), 0);
 	assert_int_equal(weir__checksum_finish(weir__checksum_add(pseudo, udp, udp_len)), 0);
 	if (packet.numbered) {
-		packet.flow = get32(udp + 8);
-		packet.sequence = (uint64_t)get32(udp + 12) << 32 | get32(udp + 16);
+		packet.flow = weir__load_be32(udp + 8);
+		packet.sequence = (uint64_t)weir__load_be32(udp + 12) << 32 | weir__load_be32(udp + 16);
 		assert_int_equal(packet.port, 49152 + packet.flow);
 	}
 	return packet;
@@ -361,7 +353,6 @@ static void catches_up_with_ten_milliseconds(void **state)
 static void its_descriptor_tells_when(void **state)
 {
 	const struct weir_generator options = { .name = "g", .rate = 500, .count = 20 };
-	struct timespec t;
 	struct fixture f;
 	struct pollfd fd;
 	uint64_t begin;
@@ -371,12 +362,10 @@ static void its_descriptor_tells_when(void **state)
 	start(&f, &options);
 	fd = (struct pollfd){ .fd = f.info.read_fd, .events = POLLIN };
 	assert_true(fd.fd >= 0);
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	begin = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	begin = weir__now();
 	for (uint32_t n = 0; ret == 0; n += f.io.reader.n) {
 		assert_int_equal(poll(&fd, 1, -1), 1);
-		clock_gettime(CLOCK_MONOTONIC, &t);
-		f.io.now = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+		f.io.now = weir__now();
 		ret = io_read(&f.io, type, f.state, 31);
 		/* Never ahead of its time, and the end is told after all of them. */
 		assert_true(n + f.io.reader.n <= (double)(f.io.now - begin) * 500 / 1e9 + 1.001);

@@ -82,15 +82,6 @@ static inline void expect_exit(struct stage *stage, uint32_t i, unsigned k, cons
 	assert_memory_equal(buf->data, bytes, len);
 }
 
-static inline uint64_t counter(const struct stage *stage, const char *name)
-{
-	for (const struct weir_counter *c = stage->type->counters; c->name; c++)
-		if (strcmp(c->name, name) == 0)
-			return *(const uint64_t *)(const void *)((const char *)stage->state + c->offset);
-	fail_msg("no counter %s", name);
-	return 0;
-}
-
 /* A packet of total bytes with that header length in bytes; what follows the header counts up. */
 static inline void make_ipv4(uint8_t *packet, uint32_t total, uint32_t header)
 {

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "events.h"
+
+void events_init(struct events *events)
+{
+	memset(events, 0, sizeof(*events));
+	pthread_mutex_init(&events->lock, NULL);
+}
+
+void events_log(void *data, enum weir_log_level level, const char *line)
+{
+	struct events *events = data;
+
+	pthread_mutex_lock(&events->lock);
+	events->n[level]++;
+	if (level == WEIR_LOG_ERROR)
+		snprintf(events->error, sizeof(events->error), "%s", line);
+	pthread_mutex_unlock(&events->lock);
+}
+
+unsigned events_errors(struct events *events, char line[256])
+{
+	unsigned n;
+
+	pthread_mutex_lock(&events->lock);
+	n = events->n[WEIR_LOG_ERROR];
+	if (line)
+		memcpy(line, events->error, sizeof(events->error));
+	pthread_mutex_unlock(&events->lock);
+	return n;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Traffic that goes on in a thread of its own while the test does something to the tunnel: a stream, or a
+ * flow that may lose datagrams. Whatever comes through is right.
+ */
+#ifndef WEIR_TEST_LOAD_H
+#define WEIR_TEST_LOAD_H
+
+#include <stdint.h>
+
+#include "site.h"
+
+struct load;
+
+/* Between the sites, by a pair of devices. All functions fail the test when they fail. */
+struct load *load_tcp(const struct site site[2], int family, unsigned pair);
+struct load *load_udp(const struct site site[2], int family, unsigned pair);
+
+/* With datagrams of up to max bytes. */
+struct load *load_udp_up_to(const struct site site[2], int family, unsigned pair, uint32_t max);
+
+/* Waits until a good deal more has come through both ways. */
+void load_wait(struct load *load);
+
+/* Ends it. Nothing wrong may have come through. */
+void load_stop(struct load *load);
+
+#endif
