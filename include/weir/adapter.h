@@ -62,8 +62,8 @@ WEIR_API ssize_t weir_adapter_read_frame(struct weir_adapter *adapter, void *fra
  * Writes a frame. Returns size; 0: refused and counted in write_drops; -EAGAIN: the device takes nothing now;
  * -EMSGSIZE: more than 65,535 bytes; or what the device died of.
  *
- * The frame with which the device became full waits inside, and goes first with the next call. With size 0
- * nothing but that is sent: 0 when nothing waits any more.
+ * The frame with which the device became full waits inside, and goes first with the next call. With frame
+ * NULL nothing but that is sent: 0 when nothing waits any more.
  */
 WEIR_API ssize_t weir_adapter_write_frame(struct weir_adapter *adapter, const void *frame, size_t size);
 

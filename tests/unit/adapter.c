@@ -210,7 +210,7 @@ static void refuses_frames(void **state)
 	expect_refused(&tunnel, BYTES(MAC_BYTES, NEXT_HOP_BYTES, 0x86, 0xdd, IPV4)); /* another version */
 	expect_refused(&tunnel, BYTES(MAC_BYTES, NEXT_HOP_BYTES, 0x08, 0x00, 0x45, 0, 0, 21)); /* cut */
 	expect_refused(&tunnel, BYTES(MAC_BYTES, NEXT_HOP_BYTES, 0x08));
-	expect_refused(&tunnel, BYTES(0));
+	expect_refused(&tunnel, (const uint8_t *)"", 0);
 	assert_int_equal(stats_of(&tunnel).write_drops, 6);
 	/* That is no frame at all. */
 	expect_refused(&tunnel, NULL, 0);
