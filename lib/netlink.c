@@ -357,7 +357,7 @@ static bool is_local(struct weir__netlink *netlink, uint32_t index, const struct
 
 void weir__address_wait(struct weir__netlink *netlink, uint32_t index, const struct weir__address *address)
 {
-	const struct timespec pause = { .tv_nsec = LOCAL_LOOK_US * 1000 };
+	const struct timespec pause = { .tv_nsec = LOCAL_LOOK_US * 1000L };
 	const uint64_t deadline = weir__now() + LOCAL_WAIT_NS;
 	struct weir__link link;
 
