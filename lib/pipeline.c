@@ -226,9 +226,10 @@ static bool only_rings(const struct weir__program *program)
 }
 
 /*
- * How long a worker may spin while it waits. By itself only one that waits for rings alone: a short look, because a
- * producer that finds it asleep pays for waking it, and more where a processor is left over. Beside descriptors even a
- * microsecond of it was measured to cost more latency than it saves, because applications want the processor.
+ * How long a worker may spin while it waits. By itself only one that waits for rings alone: a short look,
+ * because a producer that finds it asleep pays for waking it, and more where a processor is left over. Beside
+ * descriptors even a microsecond of it was measured to cost more latency than it saves, because applications
+ * want the processor.
  */
 static void set_spin(struct weir__worker *worker, unsigned n_workers, unsigned cpus)
 {
