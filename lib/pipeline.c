@@ -168,6 +168,9 @@ static int build(struct weir_pipeline *pipeline, struct weir__plan *plan)
 	if (rc < 0)
 		return rc;
 	rc = weir__build(pipeline, plan);
+	for (unsigned i = 0; rc == 0 && i < pipeline->n_endpoints; i++)
+		if (pipeline->endpoints[i].type->created)
+			pipeline->endpoints[i].type->created(pipeline->endpoints[i].state);
 	return rc < 0 ? weir_failed(plan->err, rc, "no memory for the programs of %u workers",
 				    plan->n_workers)
 		      : 0;

@@ -78,6 +78,7 @@ static void run_stage(struct weir__worker *worker, const struct weir__op *op, st
 	const uint64_t begin = timed ? weir__now() : 0;
 	unsigned any;
 
+	weir__check_before(worker->pool, vector->index, n);
 	work->index = vector->index;
 	work->n = n;
 	work->config = op->config;
@@ -86,7 +87,7 @@ static void run_stage(struct weir__worker *worker, const struct weir__op *op, st
 	if (timed)
 		weir__row_time(op->row, n, weir__now() - begin);
 	weir__row_count(op->row, n, work->bytes);
-	weir__check_bounds(worker->pool, vector->index, n, op->row->path);
+	weir__check_after(worker->pool, vector->index, n, op->row->type, op->row->path);
 	if (WEIR_UNLIKELY(any))
 		partition(worker, op, vector, any);
 }

@@ -81,8 +81,13 @@ struct load *load_tcp(const struct site site[2], int family, unsigned pair)
 
 struct load *load_udp(const struct site site[2], int family, unsigned pair)
 {
+	return load_udp_up_to(site, family, pair, 1200);
+}
+
+struct load *load_udp_up_to(const struct site site[2], int family, unsigned pair, uint32_t max)
+{
 	struct load *load = make(false);
-	const struct flow_options options = { .min = 8, .max = 1200, .count = FLOW_ENDLESS, .lossy = true };
+	const struct flow_options options = { .min = 8, .max = max, .count = FLOW_ENDLESS, .lossy = true };
 
 	flow_open(&load->flow, site, family, pair, 7000, &options);
 	return start(load);

@@ -6,6 +6,8 @@
 #ifndef WEIR_TEST_LOAD_H
 #define WEIR_TEST_LOAD_H
 
+#include <stdint.h>
+
 #include "site.h"
 
 struct load;
@@ -13,6 +15,9 @@ struct load;
 /* Between the sites, by a pair of devices. All functions fail the test when they fail. */
 struct load *load_tcp(const struct site site[2], int family, unsigned pair);
 struct load *load_udp(const struct site site[2], int family, unsigned pair);
+
+/* With datagrams of up to max bytes. */
+struct load *load_udp_up_to(const struct site site[2], int family, unsigned pair, uint32_t max);
 
 /* Waits until a good deal more has come through both ways. */
 void load_wait(struct load *load);

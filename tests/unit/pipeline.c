@@ -151,6 +151,27 @@ static void runs_on_two_workers(void **state)
 	weir_pipeline_destroy(pipeline);
 }
 
+/* The reader finds no buffer most of the time, and whoever frees one may be faster than it falls asleep. */
+static void runs_on_few_buffers(void **state)
+{
+	const uint64_t n = TEST_ROUNDS(10000000);
+	const struct weir_config config = {
+		.endpoints = { weir_generator("in", .count = n), weir_null("out") },
+		.workers = { RX, TX },
+		.pool = { .buffers = 4 * WEIR_VECTOR_SIZE, .overcommit = true },
+		.chains = { { "flow", .stages = { READ("in", "rx"), weir_ring(.worker = "tx"),
+						  weir_write("out") } } },
+	};
+	struct weir_pipeline *pipeline = create(&config);
+	struct weir_counters *counters = run(pipeline);
+
+	(void)state;
+	assert_int_equal(counters->sent, n);
+	assert_true(counters->starved > 0);
+	weir_counters_free(counters);
+	weir_pipeline_destroy(pipeline);
+}
+
 static void runs_all_stages(void **state)
 {
 	const uint64_t n = TEST_ROUNDS(10000000);
@@ -824,6 +845,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(runs_on_one_worker),
 		test(runs_on_two_workers),
+		test(runs_on_few_buffers),
 		test(runs_all_stages),
 		test(starts_and_stops),
 		test(goes_on_after_a_stop),

@@ -332,6 +332,7 @@ static void *starve(void *argument)
 
 			weir__pool_starve(&hunger->pool);
 			weir__doorbell_sleep(&hunger->bell);
+			weir__barrier_heavy();
 			if (weir__stash_refill(&stash, &hunger->pool, false)) {
 				weir__doorbell_awake(&hunger->bell, false);
 				break;
@@ -406,5 +407,6 @@ int main(void)
 		cmocka_unit_test(tells_only_the_first_to_ring),
 	};
 
+	weir__barrier_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
