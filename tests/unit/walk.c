@@ -435,6 +435,7 @@ static void a_blocked_writer_stops_nobody_else(void **state)
 	fake_give_last(&fakes[2], 100000);
 	start(pipeline);
 	wait_for(fake_load(fakes[3].taken) == 100000);
+	wait_for(fake_load(fakes[0].given) == (1 + 16 + 1) * WEIR_VECTOR_SIZE);
 	wait_for(is_asleep(pipeline, 0) && is_asleep(pipeline, 1));
 	assert_int_equal(fake_load(fakes[0].given), (1 + 16 + 1) * WEIR_VECTOR_SIZE);
 	assert_int_equal(fake_load(fakes[1].taken), 0);
