@@ -72,6 +72,9 @@ void weir__endpoint_gone(struct weir_pipeline *pipeline, struct weir__endpoint *
 		weir__log(pipeline, WEIR_LOG_ERROR, "endpoint %s died: %s", endpoint->name, strerror(-error));
 	else
 		weir__log(pipeline, WEIR_LOG_INFO, "endpoint %s ended", endpoint->name);
+	pthread_mutex_lock(&pipeline->gone_lock);
+	pthread_cond_broadcast(&pipeline->gone);
+	pthread_mutex_unlock(&pipeline->gone_lock);
 	/* The worker of its other end may wait for a descriptor that says nothing any more. */
 	weir__pipeline_ring(pipeline);
 }

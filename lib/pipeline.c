@@ -12,8 +12,9 @@
 #include "error.h"
 #include "rcu.h"
 
-#define DEFAULT_DRAIN_MS 1000
-#define DRAIN_LOOK_US    100
+#define DEFAULT_DRAIN_MS  1000
+#define DRAIN_LOOK_NS     50000 /* between two looks, at first and at last */
+#define DRAIN_LOOK_MAX_NS 5000000
 
 #define SHORT_SPIN_NS 500
 #define LONG_SPIN_NS  50000 /* more than twice what a wake-up on another processor takes */
@@ -114,6 +115,17 @@ static int build(struct weir_pipeline *pipeline, struct weir__plan *plan)
 		      : 0;
 }
 
+static void init_gone(struct weir_pipeline *pipeline)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&pipeline->gone, &attr);
+	pthread_condattr_destroy(&attr);
+	pthread_mutex_init(&pipeline->gone_lock, NULL);
+}
+
 int weir_pipeline_create(struct weir_pipeline **result, const struct weir_config *config,
 			 struct weir_error *err)
 {
@@ -134,6 +146,7 @@ int weir_pipeline_create(struct weir_pipeline **result, const struct weir_config
 		pipeline->drain_ms = config->drain_ms ? config->drain_ms : DEFAULT_DRAIN_MS;
 		pipeline->log = config->log;
 		pipeline->log_data = config->log_data;
+		init_gone(pipeline);
 		rc = weir__plan_make(plan, config, err);
 		if (rc == 0)
 			rc = build(pipeline, plan);
@@ -268,17 +281,23 @@ static void set_phase(struct weir_pipeline *pipeline, enum weir__phase phase)
 		weir__worker_set_phase(&pipeline->workers[i], phase);
 }
 
-/* Waits until done() or the deadline. Returns whether it was done. */
-static bool wait_until(const struct weir_pipeline *pipeline, bool (*done)(const struct weir_pipeline *),
-		       int timeout_ms)
+/* CLOCK_MONOTONIC in timeout_ms from now; -1: never. */
+static uint64_t deadline_in(int64_t timeout_ms)
 {
-	const uint64_t deadline = weir__now() + (timeout_ms < 0 ? 0 : (uint64_t)timeout_ms * 1000000);
-	const struct timespec pause = { .tv_nsec = DRAIN_LOOK_US * 1000L };
+	return timeout_ms < 0 ? UINT64_MAX : weir__now() + (uint64_t)timeout_ms * 1000000;
+}
 
-	while (!done(pipeline)) {
-		if (timeout_ms >= 0 && weir__now() >= deadline)
+/* Looks until nothing is in flight, ever less often. Returns false if the deadline comes first. */
+static bool drain(const struct weir_pipeline *pipeline, uint64_t deadline)
+{
+	struct timespec pause = { .tv_nsec = DRAIN_LOOK_NS };
+
+	while (!is_empty(pipeline)) {
+		if (weir__now() >= deadline)
 			return false;
 		nanosleep(&pause, NULL);
+		if (pause.tv_nsec < DRAIN_LOOK_MAX_NS)
+			pause.tv_nsec *= 2;
 	}
 	return true;
 }
@@ -316,7 +335,7 @@ int weir_pipeline_stop(struct weir_pipeline *pipeline)
 		return 0;
 	set_phase(pipeline, WEIR__PHASE_DRAIN);
 	synchronize_rcu(); /* after it, no worker reads from an endpoint any more */
-	drained = wait_until(pipeline, is_empty, (int)pipeline->drain_ms);
+	drained = drain(pipeline, deadline_in(pipeline->drain_ms));
 	for (unsigned i = 0; i < pipeline->n_workers; i++)
 		weir__worker_stop(&pipeline->workers[i]);
 	pipeline->running = false;
@@ -333,6 +352,8 @@ void weir_pipeline_destroy(struct weir_pipeline *pipeline)
 	weir__endpoints_close(pipeline);
 	free_workers(pipeline);
 	weir__pool_destroy(&pipeline->pool);
+	pthread_cond_destroy(&pipeline->gone);
+	pthread_mutex_destroy(&pipeline->gone_lock);
 	free(pipeline);
 }
 
@@ -341,14 +362,32 @@ static bool readers_ended(const struct weir_pipeline *pipeline)
 	for (unsigned i = 0; i < pipeline->n_endpoints; i++)
 		if (pipeline->endpoints[i].reader && weir__endpoint_up(&pipeline->endpoints[i]))
 			return false;
-	return is_empty(pipeline);
+	return true;
+}
+
+/* Sleeps until the last reader has gone. Returns false if the deadline comes first. */
+static bool wait_for_readers(struct weir_pipeline *pipeline, uint64_t deadline)
+{
+	const struct timespec until = { .tv_sec = (time_t)(deadline / 1000000000),
+					.tv_nsec = (long)(deadline % 1000000000) };
+	int rc = 0;
+
+	pthread_mutex_lock(&pipeline->gone_lock);
+	while (!readers_ended(pipeline) && rc == 0)
+		rc = deadline == UINT64_MAX
+			     ? pthread_cond_wait(&pipeline->gone, &pipeline->gone_lock)
+			     : pthread_cond_timedwait(&pipeline->gone, &pipeline->gone_lock, &until);
+	pthread_mutex_unlock(&pipeline->gone_lock);
+	return rc == 0;
 }
 
 int weir_pipeline_wait(struct weir_pipeline *pipeline, int timeout_ms)
 {
+	const uint64_t deadline = deadline_in(timeout_ms);
+
 	if (!pipeline->running)
 		return -EINVAL;
-	return wait_until(pipeline, readers_ended, timeout_ms) ? 0 : -ETIMEDOUT;
+	return wait_for_readers(pipeline, deadline) && drain(pipeline, deadline) ? 0 : -ETIMEDOUT;
 }
 
 const void *weir_pipeline_stage(struct weir_pipeline *pipeline, const char *path,
