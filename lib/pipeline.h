@@ -17,6 +17,9 @@ struct weir_pipeline {
 	unsigned n_rows;
 	unsigned drain_ms;
 	bool running;
+	pthread_mutex_t
+		gone_lock;   /* a worker takes it when an endpoint goes, and nobody holds it while he waits */
+	pthread_cond_t gone; /* an endpoint has ended or died */
 	weir_log *log;
 	void *log_data;
 };

@@ -38,7 +38,7 @@ struct weir_adapter_stats {
 	uint64_t write_frames; /* that went into the tunnel */
 	uint64_t write_bytes;  /* as IP packets in the device's framing */
 	uint64_t read_drops;  /* packets of the tunnel that were no IP packets, too long for the tunnel's MTU,
-				 or  larger than the application's buffer */
+				 or larger than the application's buffer */
 	uint64_t write_drops; /* frames that were refused: not for this adapter, not IP, malformed, or that
 				 the device did not take */
 };
