@@ -26,18 +26,40 @@ struct hop {
 	struct weir__ring ring;
 	struct weir__doorbell bells[2];
 	uint32_t fill;
-	unsigned consumer_cpu;
 	uint64_t vectors;
 	uint64_t sum; /* of the indices that came out */
 	uint32_t ready;
 };
 
-static void pin(unsigned cpu)
+static cpu_set_t only(unsigned cpu)
 {
 	cpu_set_t cpus;
 
 	CPU_ZERO(&cpus);
 	CPU_SET(cpu, &cpus);
+	return cpus;
+}
+
+/* On its processor from its first instruction: the producer spins already, and could be in its way. */
+static pthread_t start_on(unsigned cpu, void *(*function)(void *), void *argument)
+{
+	const cpu_set_t cpus = only(cpu);
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	pthread_attr_init(&attr);
+	if (pthread_attr_setaffinity_np(&attr, sizeof(cpus), &cpus) != 0 ||
+	    pthread_create(&thread, &attr, function, argument) != 0)
+		give_up(BENCH_REFUSED, "ring: processor %u may not be used: choose others with --cpu A,B",
+			cpu);
+	pthread_attr_destroy(&attr);
+	return thread;
+}
+
+static void pin(unsigned cpu)
+{
+	const cpu_set_t cpus = only(cpu);
+
 	if (sched_setaffinity(0, sizeof(cpus), &cpus) < 0)
 		give_up(BENCH_REFUSED, "ring: processor %u may not be used: choose others with --cpu A,B",
 			cpu);
@@ -66,7 +88,6 @@ static void *consume(void *argument)
 	unsigned turns = 0;
 	uint64_t sum = 0;
 
-	pin(hop->consumer_cpu);
 	meet(hop);
 	for (uint64_t n = 0; n < hop->vectors; n++) {
 		while (!weir__ring_pop(&hop->ring, &vector))
@@ -107,10 +128,9 @@ static double run(const struct options *options, uint32_t fill, uint64_t vectors
 	memset(hop, 0, sizeof(*hop));
 	hop->fill = fill;
 	hop->vectors = vectors;
-	hop->consumer_cpu = options->cpu[1];
-	if (weir__ring_init(&hop->ring, options->capacity, &hop->bells[0], &hop->bells[1]) < 0 ||
-	    pthread_create(&thread, NULL, consume, hop) != 0)
-		give_up(BENCH_FAILED, "ring: no memory or no thread");
+	if (weir__ring_init(&hop->ring, options->capacity, &hop->bells[0], &hop->bells[1]) < 0)
+		give_up(BENCH_FAILED, "ring: no memory");
+	thread = start_on(options->cpu[1], consume, hop);
 	pin(options->cpu[0]);
 	begin = now_ns();
 	produce(hop);
@@ -168,6 +188,7 @@ int main(int argc, char **argv)
 
 	parse(&options, argc, argv);
 	report.rounds = options.rounds;
+	weir__barrier_init();
 	report_print_host(stdout);
 	for (unsigned i = 0; i < countof(fills); i++)
 		vectors[i] = vectors_for(&options, fills[i]);

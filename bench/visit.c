@@ -91,7 +91,7 @@ static void compute_round_trips(struct visit *visit, struct traffic *traffic)
 	visit->p999_us = percentile_us(traffic, 0.999);
 }
 
-void visit(struct visit *visit, const struct rig *rig, const struct mode *mode,
+bool visit(struct visit *visit, const struct rig *rig, const struct mode *mode,
 	   const struct traffic_case *kase, const struct placement *placement, double seconds)
 {
 	static struct traffic traffic;
@@ -113,6 +113,5 @@ void visit(struct visit *visit, const struct rig *rig, const struct mode *mode,
 	compute_round_trips(visit, &traffic);
 	traffic_free(&traffic);
 	forwarder_stop(&forwarder, &visit->report);
-	if (!(visit->gbps > 0))
-		give_up(BENCH_FAILED, "nothing came through: case %s, mode %s", kase->name, mode->name);
+	return visit->gbps > 0;
 }

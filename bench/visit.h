@@ -19,7 +19,8 @@ struct visit {
 	struct forwarder_report report;
 };
 
-void visit(struct visit *visit, const struct rig *rig, const struct mode *mode,
+/* Returns false if nothing came through in that time, and so nothing was measured. */
+bool visit(struct visit *visit, const struct rig *rig, const struct mode *mode,
 	   const struct traffic_case *kase, const struct placement *placement, double seconds);
 
 #endif

@@ -291,6 +291,8 @@ ssize_t weir_adapter_write_frame(struct weir_adapter *adapter, const void *frame
 		return death(adapter);
 	if (size > MAX_FRAME)
 		return -EMSGSIZE;
+	if (!frame)
+		return 0;
 	before = out->counters.packets;
 	*desk = (struct desk){ .sent = frame, .size = size };
 	pass(adapter->writer);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <pthread.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #ifdef __linux__
@@ -13,10 +14,14 @@ bool weir__barrier_by_kernel;
 
 #ifdef __linux__
 
+static bool membarrier(int command)
+{
+	return syscall(SYS_membarrier, command, 0, 0) == 0;
+}
+
 static void ask(void)
 {
-	weir__barrier_by_kernel =
-		syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+	weir__barrier_by_kernel = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
 }
 
 void weir__barrier_init(void)
@@ -28,11 +33,12 @@ void weir__barrier_init(void)
 
 void weir__barrier_heavy(void)
 {
-	/* Cannot fail once the process is registered. */
-	if (weir__barrier_by_kernel)
-		syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
-	else
+	if (!weir__barrier_by_kernel)
 		ck_pr_fence_memory();
+	else if (!membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) &&
+		 !(membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) &&
+		   membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)))
+		abort(); /* it was there, and is denied now: going on could lose a wake-up */
 }
 
 #else

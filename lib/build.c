@@ -148,7 +148,6 @@ static int add_ring_ends(struct builder *builder, uint32_t index)
 
 		if (weir__ring_init(&row->ring, capacity, &row->worker->bell, &consumer->bell) < 0)
 			return -ENOMEM;
-		builder->pipeline->n_rings++;
 		add_input(builder, row, from->worker, index + 1);
 	}
 	return 0;

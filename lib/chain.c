@@ -59,12 +59,11 @@ static uint32_t resolve_worker(struct weir__plan *plan, const char *name)
 static void check_read(struct weir__plan *plan, struct weir__plan_row *row)
 {
 	const struct weir_read *options = row->options;
-
 	struct weir__plan_endpoint *endpoint;
 
 	row->endpoint = resolve_endpoint(plan, options->endpoint);
 	row->worker = resolve_worker(plan, options->worker);
-	if (row->endpoint == WEIR__NONE || plan->endpoints[row->endpoint].wrong)
+	if (row->endpoint == WEIR__NONE)
 		return;
 	endpoint = &plan->endpoints[row->endpoint];
 	if (!endpoint->type->read || (!endpoint->info.max_packet && !endpoint->wrong))
@@ -81,7 +80,7 @@ static void check_write(struct weir__plan *plan, struct weir__plan_row *row)
 	const struct weir_write *options = row->options;
 
 	row->endpoint = resolve_endpoint(plan, options->endpoint);
-	if (row->endpoint == WEIR__NONE || plan->endpoints[row->endpoint].wrong)
+	if (row->endpoint == WEIR__NONE)
 		return;
 	if (!plan->endpoints[row->endpoint].type->write || plan->endpoints[row->endpoint].info.takes_none)
 		weir_invalid(plan->err, "endpoint", "'%s' takes no packets", options->endpoint);

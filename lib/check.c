@@ -12,9 +12,10 @@
 #define POISON        0xd5
 #define POISONED_ROOM 256 /* bytes poisoned: where a packet begins and ends most often */
 
-/* Where the buffer was last. */
 struct weir__check {
-	const char *path;
+	const char *path;    /* where the buffer was last */
+	const uint8_t *data; /* of the packet before the stage that has it now */
+	const uint8_t *end;
 };
 
 static void broken(const struct weir__pool *pool, uint32_t index, const char *path, const char *format, ...)
@@ -53,22 +54,29 @@ void weir__check_destroy(struct weir__pool *pool)
 	free(pool->check);
 }
 
-/* What lies in front of a packet that was just read must still be poison. */
-static void check_poison(const struct weir__pool *pool, uint32_t index, const char *path)
+/* The first n bytes of the room of a buffer that was free until now. */
+static void check_poison(const struct weir__pool *pool, uint32_t index, size_t n, const char *path)
 {
 	const struct weir_buf *buf = &pool->bufs[index];
-	size_t n = (size_t)(buf->data - buf->room);
 
-	for (size_t i = 0; i < n && i < POISONED_ROOM; i++)
+	for (size_t i = 0; i < n && i < POISONED_ROOM && i < buf->room_size; i++)
 		if (buf->room[i] != POISON)
 			broken(pool, index, path, "was written to at %zu after it was freed", i);
 }
 
 static const char *owner_name(unsigned owner)
 {
-	static const char *const names[] = { "the pool", "a worker", "a ring" };
+	static const char *const names[] = { "the pool", "a worker", "a ring", "a worker" };
 
 	return owner < sizeof(names) / sizeof(names[0]) ? names[owner] : "nobody";
+}
+
+static void check_index(const struct weir__pool *pool, uint32_t index, const char *path)
+{
+	if (index < pool->small + pool->jumbo)
+		return;
+	fprintf(stderr, "weir: %s: no buffer has the index %u\n", path, index);
+	abort();
 }
 
 void weir__check_pass(struct weir__pool *pool, const uint32_t *index, uint32_t n, enum weir__owner from,
@@ -77,16 +85,13 @@ void weir__check_pass(struct weir__pool *pool, const uint32_t *index, uint32_t n
 	for (uint32_t i = 0; i < n; i++) {
 		struct weir_buf *buf;
 
-		if (index[i] >= pool->small + pool->jumbo) {
-			fprintf(stderr, "weir: %s: no buffer has the index %u\n", path, index[i]);
-			abort();
-		}
+		check_index(pool, index[i], path);
 		buf = &pool->bufs[index[i]];
 		if (buf->owner != from)
 			broken(pool, index[i], path, "belongs to %s, not to %s", owner_name(buf->owner),
 			       owner_name(from));
-		if (from == WEIR__OWNER_POOL)
-			check_poison(pool, index[i], path);
+		if (from == WEIR__OWNER_POOL) /* what lies in front of a packet that was just read */
+			check_poison(pool, index[i], (size_t)(buf->data - buf->room), path);
 		buf->owner = (uint8_t)to;
 		if (to == WEIR__OWNER_POOL)
 			poison(buf);
@@ -94,19 +99,67 @@ void weir__check_pass(struct weir__pool *pool, const uint32_t *index, uint32_t n
 	}
 }
 
-void weir__check_bounds(struct weir__pool *pool, const uint32_t *index, uint32_t n, const char *path)
+void weir__check_before(struct weir__pool *pool, const uint32_t *index, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		const struct weir_buf *buf = &pool->bufs[index[i]];
-		size_t front = (size_t)(buf->data - buf->room);
 
-		if (buf->data < buf->room || front > buf->room_size || buf->len > buf->room_size - front)
-			broken(pool, index[i], path, "has %u bytes at %td of a room of %u", buf->len,
-			       buf->data - buf->room, buf->room_size);
+		pool->check[index[i]].data = buf->data;
+		pool->check[index[i]].end = buf->data + buf->len;
+	}
+}
+
+static void check_bounds(const struct weir__pool *pool, uint32_t index, const struct weir_stage_type *type,
+			 const char *path)
+{
+	const struct weir_buf *buf = &pool->bufs[index];
+	const struct weir__check *check = &pool->check[index];
+	const size_t front = (size_t)(buf->data - buf->room);
+
+	if (buf->data < buf->room || front > buf->room_size || buf->len > buf->room_size - front)
+		broken(pool, index, path, "has %u bytes at %td of a room of %u", buf->len,
+		       buf->data - buf->room, buf->room_size);
+	if (check->data - buf->data > type->headroom)
+		broken(pool, index, path, "was given %td bytes in front, and the type says %u",
+		       check->data - buf->data, type->headroom);
+	if (buf->data + buf->len - check->end > type->tailroom)
+		broken(pool, index, path, "was given %td bytes behind, and the type says %u",
+		       buf->data + buf->len - check->end, type->tailroom);
+}
+
+void weir__check_after(struct weir__pool *pool, const uint32_t *index, uint32_t n,
+		       const struct weir_stage_type *type, const char *path)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct weir_buf *buf;
+
+		check_index(pool, index[i], path);
+		buf = &pool->bufs[index[i]];
+		if (buf->owner == WEIR__OWNER_SEEN)
+			broken(pool, index[i], path, "is in a vector twice");
 		if (buf->owner != WEIR__OWNER_WORKER)
 			broken(pool, index[i], path, "belongs to %s", owner_name(buf->owner));
+		check_bounds(pool, index[i], type, path);
+		buf->owner = WEIR__OWNER_SEEN;
 		pool->check[index[i]].path = path;
 	}
+	for (uint32_t i = 0; i < n; i++)
+		pool->bufs[index[i]].owner = WEIR__OWNER_WORKER;
+}
+
+void weir__check_free(struct weir__pool *pool, const uint32_t *index, uint32_t n, const char *path)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (pool->bufs[index[i]].owner != WEIR__OWNER_POOL)
+			broken(pool, index[i], path, "is in the pool, but belongs to %s",
+			       owner_name(pool->bufs[index[i]].owner));
+		check_poison(pool, index[i], POISONED_ROOM, path);
+	}
+}
+
+void weir__check_unused(struct weir__pool *pool, uint32_t index)
+{
+	poison(&pool->bufs[index]);
 }
 
 #endif

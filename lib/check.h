@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Builds with checks (-Dchecks=enabled, and every debug build) know who owns each buffer, fill freed ones
- * with poison, and look at every buffer after every stage. A broken rule ends the program and names the stage
- * that broke it. In other builds all of this is nothing.
+ * with poison, and look at every buffer before and after every stage. A broken rule ends the program and
+ * names the stage that broke it; of a write to a freed buffer, the row that freed it. In other builds all of
+ * this is nothing.
  */
 #ifndef WEIR__CHECK_H
 #define WEIR__CHECK_H
+
+#include <weir/stage.h>
 
 #include "pool.h"
 
@@ -13,6 +16,7 @@ enum weir__owner {
 	WEIR__OWNER_POOL = 0, /* free: in a depot or a stash */
 	WEIR__OWNER_WORKER,
 	WEIR__OWNER_RING,
+	WEIR__OWNER_SEEN, /* a worker, while a vector is looked through */
 };
 
 #ifdef WEIR__CHECKS
@@ -24,8 +28,19 @@ void weir__check_destroy(struct weir__pool *pool);
 void weir__check_pass(struct weir__pool *pool, const uint32_t *index, uint32_t n, enum weir__owner from,
 		      enum weir__owner to, const char *path);
 
-/* The row of this path has had these packets: each must lie within its room. */
-void weir__check_bounds(struct weir__pool *pool, const uint32_t *index, uint32_t n, const char *path);
+/* A stage is given these packets. */
+void weir__check_before(struct weir__pool *pool, const uint32_t *index, uint32_t n);
+
+/* The stage of this path has had them: each is there once, within its room, and has not grown by more than
+ * the type says. */
+void weir__check_after(struct weir__pool *pool, const uint32_t *index, uint32_t n,
+		       const struct weir_stage_type *type, const char *path);
+
+/* A reader is given these free buffers: nobody may have written to them since they were freed. */
+void weir__check_free(struct weir__pool *pool, const uint32_t *index, uint32_t n, const char *path);
+
+/* This free buffer may have been written to by a reader, for a packet that did not come. */
+void weir__check_unused(struct weir__pool *pool, uint32_t index);
 
 #else
 
@@ -46,10 +61,26 @@ static inline void weir__check_pass(struct weir__pool *pool, const uint32_t *ind
 	(void)pool, (void)index, (void)n, (void)from, (void)to, (void)path;
 }
 
-static inline void weir__check_bounds(struct weir__pool *pool, const uint32_t *index, uint32_t n,
-				      const char *path)
+static inline void weir__check_before(struct weir__pool *pool, const uint32_t *index, uint32_t n)
+{
+	(void)pool, (void)index, (void)n;
+}
+
+static inline void weir__check_after(struct weir__pool *pool, const uint32_t *index, uint32_t n,
+				     const struct weir_stage_type *type, const char *path)
+{
+	(void)pool, (void)index, (void)n, (void)type, (void)path;
+}
+
+static inline void weir__check_free(struct weir__pool *pool, const uint32_t *index, uint32_t n,
+				    const char *path)
 {
 	(void)pool, (void)index, (void)n, (void)path;
+}
+
+static inline void weir__check_unused(struct weir__pool *pool, uint32_t index)
+{
+	(void)pool, (void)index;
 }
 
 #endif

@@ -144,10 +144,10 @@ static void sum_row(struct weir_counters *counters, const struct weir__row *row)
 
 static uint64_t cpu_time(const struct weir__worker *worker)
 {
+	const clockid_t clock = __atomic_load_n(&worker->cpu_clock, __ATOMIC_RELAXED);
 	struct timespec t;
-	clockid_t clock;
 
-	if (!worker->running || pthread_getcpuclockid(worker->thread, &clock) || clock_gettime(clock, &t) < 0)
+	if (!clock || clock_gettime(clock, &t) < 0)
 		return 0;
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }

@@ -16,7 +16,7 @@
 /* Room for one answer; a link with all its attributes takes about 2 KiB. */
 #define ANSWER_SIZE 16384
 
-#define LOCAL_LOOK_NS 200000
+#define LOCAL_LOOK_US 200
 #define LOCAL_WAIT_NS 1000000000u
 
 union request {
@@ -357,7 +357,7 @@ static bool is_local(struct weir__netlink *netlink, uint32_t index, const struct
 
 void weir__address_wait(struct weir__netlink *netlink, uint32_t index, const struct weir__address *address)
 {
-	const struct timespec pause = { .tv_nsec = LOCAL_LOOK_NS };
+	const struct timespec pause = { .tv_nsec = LOCAL_LOOK_US * 1000L };
 	const uint64_t deadline = weir__now() + LOCAL_WAIT_NS;
 	struct weir__link link;
 

@@ -74,6 +74,24 @@ static bool refill(struct weir__worker *worker)
 	return !worker->starved;
 }
 
+/* The buffers that the reader may use next are as the pool left them. */
+static void check_stash(struct weir__worker *worker, const char *path)
+{
+	const struct weir_reader *reader = &worker->reader;
+
+	weir__check_free(worker->pool, reader->stash + reader->stash_n - reader->limit, reader->limit, path);
+	weir__check_free(worker->pool, worker->stash[1].index, worker->stash[1].n, path);
+}
+
+/* The first of them may have been filled in vain. */
+static void check_unused(struct weir__worker *worker)
+{
+	for (int jumbo = 0; jumbo < 2; jumbo++)
+		if (worker->stash[jumbo].n)
+			weir__check_unused(worker->pool,
+					   worker->stash[jumbo].index[worker->stash[jumbo].n - 1]);
+}
+
 /* Fills worker->reader from the endpoint; returns what its read() returned. */
 static int read_vector(struct weir__worker *worker, struct weir__row *row)
 {
@@ -90,8 +108,10 @@ static int read_vector(struct weir__worker *worker, struct weir__row *row)
 	reader->dropped = row->counters.drops;
 	reader->now = weir__now();
 	weir__reader_spill(reader);
+	check_stash(worker, row->path);
 	rc = endpoint->type->read(endpoint->state, reader);
 	worker->stash[0].n = reader->stash_n;
+	check_unused(worker);
 	return rc;
 }
 
@@ -120,7 +140,11 @@ static bool read_endpoint(struct weir__worker *worker, const struct weir__input 
 	const bool timed = weir__row_timed(row);
 	struct weir__vector vector;
 
-	if (!weir__endpoint_up(row->endpoint) || !refill(worker))
+	if (!weir__endpoint_up(row->endpoint)) {
+		worker->hung_up &= ~bit; /* that is over once it is back */
+		return false;
+	}
+	if (!refill(worker))
 		return false;
 	note_readiness(worker, row->endpoint, bit, read_vector(worker, row));
 	if (!reader->n)

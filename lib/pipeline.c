@@ -12,11 +12,12 @@
 #include "error.h"
 #include "rcu.h"
 
-#define DEFAULT_DRAIN_MS 1000
-#define DRAIN_LOOK_US    100
+#define DEFAULT_DRAIN_MS  1000
+#define DRAIN_LOOK_NS     50000 /* between two looks, at first and at last */
+#define DRAIN_LOOK_MAX_NS 5000000
 
-/* More than twice what a wake-up on another processor takes. */
-#define ADAPTIVE_SPIN_MAX_NS 50000
+#define SHORT_SPIN_NS 500
+#define LONG_SPIN_NS  50000 /* more than twice what a wake-up on another processor takes */
 
 void weir__log(struct weir_pipeline *pipeline, enum weir_log_level level, const char *format, ...)
 {
@@ -36,67 +37,6 @@ void weir__pipeline_ring(struct weir_pipeline *pipeline)
 {
 	for (unsigned i = 0; i < pipeline->n_workers; i++)
 		weir__doorbell_ring_slowly(&pipeline->workers[i].bell);
-}
-
-void weir__endpoint_gone(struct weir_pipeline *pipeline, struct weir__endpoint *endpoint, int error)
-{
-	uint32_t up = WEIR_ENDPOINT_UP;
-	uint32_t ended = WEIR_ENDPOINT_ENDED;
-	const uint32_t gone = error ? WEIR_ENDPOINT_DEAD : WEIR_ENDPOINT_ENDED;
-
-	/* Both ends may notice at once: the first one's error counts. */
-	if (error)
-		__atomic_compare_exchange_n(&endpoint->error, &(int){ 0 }, error, false, __ATOMIC_RELAXED,
-					    __ATOMIC_RELAXED);
-	if (!__atomic_compare_exchange_n(&endpoint->status, &up, gone, false, __ATOMIC_ACQ_REL,
-					 __ATOMIC_ACQUIRE) &&
-	    !(error && __atomic_compare_exchange_n(&endpoint->status, &ended, gone, false, __ATOMIC_ACQ_REL,
-						   __ATOMIC_ACQUIRE)))
-		return;
-	if (error)
-		weir__log(pipeline, WEIR_LOG_ERROR, "endpoint %s died: %s", endpoint->name, strerror(-error));
-	else
-		weir__log(pipeline, WEIR_LOG_INFO, "endpoint %s ended", endpoint->name);
-	/* The worker of its other end may wait for a descriptor that says nothing any more. */
-	weir__pipeline_ring(pipeline);
-}
-
-static int open_endpoints(struct weir_pipeline *pipeline, const struct weir__plan *plan)
-{
-	pipeline->endpoints = calloc(plan->n_endpoints, sizeof(*pipeline->endpoints));
-	if (!pipeline->endpoints)
-		return weir_failed(plan->err, -ENOMEM, "no memory for %u endpoints", plan->n_endpoints);
-	for (unsigned i = 0; i < plan->n_endpoints; i++) {
-		const struct weir__plan_endpoint *from = &plan->endpoints[i];
-		struct weir__endpoint *endpoint = &pipeline->endpoints[pipeline->n_endpoints++];
-		int rc;
-
-		endpoint->type = from->type;
-		endpoint->info = from->info;
-		endpoint->name = strdup(from->name);
-		endpoint->state = calloc(1, from->type->state_size ? from->type->state_size : 1);
-		if (!endpoint->name || !endpoint->state)
-			return weir_failed(plan->err, -ENOMEM, "no memory for endpoint '%s'", from->name);
-		weir__error_at(plan->err, "endpoint %s", from->name);
-		rc = from->type->open(endpoint->state, from->options, &endpoint->info, plan->err);
-		if (rc < 0)
-			return weir__error_word(plan->err, 0, rc);
-		endpoint->open = true;
-	}
-	return 0;
-}
-
-static void close_endpoints(struct weir_pipeline *pipeline)
-{
-	for (unsigned i = 0; i < pipeline->n_endpoints; i++) {
-		struct weir__endpoint *endpoint = &pipeline->endpoints[i];
-
-		if (endpoint->open && endpoint->type->close)
-			endpoint->type->close(endpoint->state);
-		free(endpoint->state);
-		free(endpoint->name);
-	}
-	free(pipeline->endpoints);
 }
 
 static int init_worker(struct weir_pipeline *pipeline, struct weir__worker *worker,
@@ -164,13 +104,26 @@ static int build(struct weir_pipeline *pipeline, struct weir__plan *plan)
 	if (rc == 0)
 		rc = init_workers(pipeline, plan);
 	if (rc == 0)
-		rc = open_endpoints(pipeline, plan);
+		rc = weir__endpoints_open(pipeline, plan);
 	if (rc < 0)
 		return rc;
 	rc = weir__build(pipeline, plan);
+	if (rc == 0)
+		weir__endpoints_created(pipeline);
 	return rc < 0 ? weir_failed(plan->err, rc, "no memory for the programs of %u workers",
 				    plan->n_workers)
 		      : 0;
+}
+
+static void init_gone(struct weir_pipeline *pipeline)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&pipeline->gone, &attr);
+	pthread_condattr_destroy(&attr);
+	pthread_mutex_init(&pipeline->gone_lock, NULL);
 }
 
 int weir_pipeline_create(struct weir_pipeline **result, const struct weir_config *config,
@@ -193,6 +146,7 @@ int weir_pipeline_create(struct weir_pipeline **result, const struct weir_config
 		pipeline->drain_ms = config->drain_ms ? config->drain_ms : DEFAULT_DRAIN_MS;
 		pipeline->log = config->log;
 		pipeline->log_data = config->log_data;
+		init_gone(pipeline);
 		rc = weir__plan_make(plan, config, err);
 		if (rc == 0)
 			rc = build(pipeline, plan);
@@ -226,22 +180,31 @@ static bool only_rings(const struct weir__program *program)
 }
 
 /*
- * How long workers may spin while they wait. By themselves they do only where it costs nobody: at rings, and
- * with a processor left over. No setting makes more of them spin than there are processors.
+ * How long a worker may spin while it waits. By itself only one that waits for rings alone: a short look,
+ * because a producer that finds it asleep pays for waking it, and more where a processor is left over. Beside
+ * descriptors even a microsecond of it was measured to cost more latency than it saves, because applications
+ * want the processor.
  */
+static void set_spin(struct weir__worker *worker, unsigned n_workers, unsigned cpus)
+{
+	const bool rings = !worker->spin_us && !worker->sleep_at_once && only_rings(worker->program);
+
+	worker->spin_min_ns = worker->spin_max_ns = worker->spin_us * 1000ull;
+	if (rings && n_workers <= cpus)
+		worker->spin_min_ns = worker->spin_max_ns = SHORT_SPIN_NS;
+	if (rings && n_workers < cpus)
+		worker->spin_max_ns = LONG_SPIN_NS;
+}
+
+/* No setting makes more workers spin than there are processors. */
 static void allow_spinning(struct weir_pipeline *pipeline)
 {
 	const unsigned cpus = cpu_count();
 	unsigned spinning = 0;
 
 	for (unsigned i = 0; i < pipeline->n_workers; i++) {
-		struct weir__worker *worker = &pipeline->workers[i];
-		bool adaptive = !worker->spin_us && !worker->sleep_at_once && only_rings(worker->program) &&
-				pipeline->n_workers < cpus;
-
-		worker->spin_min_ns = worker->spin_us * 1000ull;
-		worker->spin_max_ns = adaptive ? ADAPTIVE_SPIN_MAX_NS : worker->spin_min_ns;
-		spinning += worker->spin_max_ns > 0;
+		set_spin(&pipeline->workers[i], pipeline->n_workers, cpus);
+		spinning += pipeline->workers[i].spin_max_ns > 0;
 	}
 	if (spinning <= cpus)
 		return;
@@ -286,19 +249,30 @@ static bool looks_empty(const struct weir_pipeline *pipeline)
 	return true;
 }
 
+/* Packets that have come to rings so far. */
+static uint64_t handed_over(const struct weir_pipeline *pipeline)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < pipeline->n_rows; i++)
+		if (pipeline->rows[i].kind == WEIR__ROW_RING)
+			n += __atomic_load_n(&pipeline->rows[i].counters.packets, __ATOMIC_RELAXED);
+	return n;
+}
+
 /*
- * The same for certain, once no reader gives anything: what a worker had in its hands at one look has left or
- * come to a ring when every worker has passed a quiescent state, so a packet can hide from no more looks than
- * there are rings.
+ * The same for certain, once no reader gives anything: what a worker had in its hands at the first look, or
+ * took while one ring after the other was looked at, has left when every worker has passed a quiescent state,
+ * or waits for a writer, or has come to a ring since.
  */
 static bool is_empty(const struct weir_pipeline *pipeline)
 {
-	for (unsigned looks = 0; looks <= pipeline->n_rings; looks++) {
-		if (!looks_empty(pipeline))
-			return false;
-		synchronize_rcu();
-	}
-	return looks_empty(pipeline);
+	const uint64_t before = handed_over(pipeline);
+
+	if (!looks_empty(pipeline))
+		return false;
+	synchronize_rcu();
+	return looks_empty(pipeline) && handed_over(pipeline) == before;
 }
 
 static void set_phase(struct weir_pipeline *pipeline, enum weir__phase phase)
@@ -307,17 +281,23 @@ static void set_phase(struct weir_pipeline *pipeline, enum weir__phase phase)
 		weir__worker_set_phase(&pipeline->workers[i], phase);
 }
 
-/* Waits until done() or the deadline. Returns whether it was done. */
-static bool wait_until(const struct weir_pipeline *pipeline, bool (*done)(const struct weir_pipeline *),
-		       int timeout_ms)
+/* CLOCK_MONOTONIC in timeout_ms from now; -1: never. */
+static uint64_t deadline_in(int64_t timeout_ms)
 {
-	const uint64_t deadline = weir__now() + (timeout_ms < 0 ? 0 : (uint64_t)timeout_ms * 1000000);
-	const struct timespec pause = { .tv_nsec = DRAIN_LOOK_US * 1000L };
+	return timeout_ms < 0 ? UINT64_MAX : weir__now() + (uint64_t)timeout_ms * 1000000;
+}
 
-	while (!done(pipeline)) {
-		if (timeout_ms >= 0 && weir__now() >= deadline)
+/* Looks until nothing is in flight, ever less often. Returns false if the deadline comes first. */
+static bool drain(const struct weir_pipeline *pipeline, uint64_t deadline)
+{
+	struct timespec pause = { .tv_nsec = DRAIN_LOOK_NS };
+
+	while (!is_empty(pipeline)) {
+		if (weir__now() >= deadline)
 			return false;
 		nanosleep(&pause, NULL);
+		if (pause.tv_nsec < DRAIN_LOOK_MAX_NS)
+			pause.tv_nsec *= 2;
 	}
 	return true;
 }
@@ -343,7 +323,7 @@ static void drop_rest(struct weir_pipeline *pipeline)
 		struct weir__worker *worker = &pipeline->workers[i];
 
 		worker->blocked = 0;
-		worker->stashed = worker->stash[0].n + worker->stash[1].n;
+		__atomic_store_n(&worker->stashed, worker->stash[0].n + worker->stash[1].n, __ATOMIC_RELAXED);
 	}
 }
 
@@ -355,7 +335,7 @@ int weir_pipeline_stop(struct weir_pipeline *pipeline)
 		return 0;
 	set_phase(pipeline, WEIR__PHASE_DRAIN);
 	synchronize_rcu(); /* after it, no worker reads from an endpoint any more */
-	drained = wait_until(pipeline, is_empty, (int)pipeline->drain_ms);
+	drained = drain(pipeline, deadline_in(pipeline->drain_ms));
 	for (unsigned i = 0; i < pipeline->n_workers; i++)
 		weir__worker_stop(&pipeline->workers[i]);
 	pipeline->running = false;
@@ -369,9 +349,11 @@ void weir_pipeline_destroy(struct weir_pipeline *pipeline)
 		return;
 	weir_pipeline_stop(pipeline);
 	weir__build_free(pipeline);
-	close_endpoints(pipeline);
+	weir__endpoints_close(pipeline);
 	free_workers(pipeline);
 	weir__pool_destroy(&pipeline->pool);
+	pthread_cond_destroy(&pipeline->gone);
+	pthread_mutex_destroy(&pipeline->gone_lock);
 	free(pipeline);
 }
 
@@ -380,71 +362,32 @@ static bool readers_ended(const struct weir_pipeline *pipeline)
 	for (unsigned i = 0; i < pipeline->n_endpoints; i++)
 		if (pipeline->endpoints[i].reader && weir__endpoint_up(&pipeline->endpoints[i]))
 			return false;
-	return is_empty(pipeline);
+	return true;
+}
+
+/* Sleeps until the last reader has gone. Returns false if the deadline comes first. */
+static bool wait_for_readers(struct weir_pipeline *pipeline, uint64_t deadline)
+{
+	const struct timespec until = { .tv_sec = (time_t)(deadline / 1000000000),
+					.tv_nsec = (long)(deadline % 1000000000) };
+	int rc = 0;
+
+	pthread_mutex_lock(&pipeline->gone_lock);
+	while (!readers_ended(pipeline) && rc == 0)
+		rc = deadline == UINT64_MAX
+			     ? pthread_cond_wait(&pipeline->gone, &pipeline->gone_lock)
+			     : pthread_cond_timedwait(&pipeline->gone, &pipeline->gone_lock, &until);
+	pthread_mutex_unlock(&pipeline->gone_lock);
+	return rc == 0;
 }
 
 int weir_pipeline_wait(struct weir_pipeline *pipeline, int timeout_ms)
 {
+	const uint64_t deadline = deadline_in(timeout_ms);
+
 	if (!pipeline->running)
 		return -EINVAL;
-	return wait_until(pipeline, readers_ended, timeout_ms) ? 0 : -ETIMEDOUT;
-}
-
-static struct weir__endpoint *find_endpoint(struct weir_pipeline *pipeline, const char *name)
-{
-	for (unsigned i = 0; i < pipeline->n_endpoints; i++)
-		if (strcmp(pipeline->endpoints[i].name, name) == 0)
-			return &pipeline->endpoints[i];
-	return NULL;
-}
-
-int weir_pipeline_endpoint_state(struct weir_pipeline *pipeline, const char *name, int *error)
-{
-	const struct weir__endpoint *endpoint = find_endpoint(pipeline, name);
-	int status;
-
-	if (!endpoint)
-		return -ENOENT;
-	status = (int)__atomic_load_n(&endpoint->status, __ATOMIC_ACQUIRE);
-	if (error)
-		*error = status == WEIR_ENDPOINT_DEAD ? __atomic_load_n(&endpoint->error, __ATOMIC_RELAXED)
-						      : 0;
-	return status;
-}
-
-int weir_pipeline_endpoint_recover(struct weir_pipeline *pipeline, const char *name, struct weir_error *err)
-{
-	struct weir_error unused;
-	struct weir__endpoint *endpoint = find_endpoint(pipeline, name);
-	int rc;
-
-	if (!err)
-		err = &unused;
-	weir__error_clear(err);
-	if (!endpoint)
-		return weir_failed(err, -ENOENT, "no endpoint is named '%s'", name);
-	weir__error_at(err, "endpoint %s", name);
-	if (!weir__endpoint_dead(endpoint))
-		return weir_failed(err, -EALREADY, "it is not dead");
-	if (!endpoint->type->recover)
-		return weir_failed(err, -ENOTSUP, "%s cannot be recovered", endpoint->type->name);
-	synchronize_rcu(); /* after it, no worker is inside the endpoint */
-	rc = endpoint->type->recover(endpoint->state, err);
-	if (rc < 0)
-		return weir__error_word(err, 0, rc);
-	__atomic_store_n(&endpoint->error, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&endpoint->status, WEIR_ENDPOINT_UP, __ATOMIC_RELEASE);
-	weir__pipeline_ring(pipeline);
-	weir__log(pipeline, WEIR_LOG_INFO, "endpoint %s is back", name);
-	return 0;
-}
-
-void *weir_pipeline_endpoint(struct weir_pipeline *pipeline, const char *name,
-			     const struct weir_endpoint_type *type)
-{
-	struct weir__endpoint *endpoint = find_endpoint(pipeline, name);
-
-	return endpoint && endpoint->type == type ? endpoint->state : NULL;
+	return wait_for_readers(pipeline, deadline) && drain(pipeline, deadline) ? 0 : -ETIMEDOUT;
 }
 
 const void *weir_pipeline_stage(struct weir_pipeline *pipeline, const char *path,

@@ -15,9 +15,11 @@ struct weir_pipeline {
 	unsigned n_workers;
 	struct weir__row *rows;
 	unsigned n_rows;
-	unsigned n_rings;
 	unsigned drain_ms;
 	bool running;
+	pthread_mutex_t
+		gone_lock;   /* a worker takes it when an endpoint goes, and nobody holds it while he waits */
+	pthread_cond_t gone; /* an endpoint has ended or died */
 	weir_log *log;
 	void *log_data;
 };

@@ -36,17 +36,24 @@ static uint32_t aligned_headroom(uint32_t headroom)
 	return (uint32_t)round_up(headroom, LINE) + 16;
 }
 
-WEIR__NO_TSAN static void depot_put(struct weir__depot *depot, struct weir__vector *vector)
+static void depot_put(struct weir__depot *depot, struct weir__vector *vector)
 {
 	/* First, because whoever takes them may count before this one would. */
 	__atomic_fetch_add(&depot->free, vector->n, __ATOMIC_RELAXED);
 	weir__tsan_release(&depot->ring);
+	weir__tsan_hide();
 	ck_ring_enqueue_mpmc_weir__vector(&depot->ring, depot->slots, vector);
+	weir__tsan_show();
 }
 
-WEIR__NO_TSAN static bool depot_take(struct weir__depot *depot, struct weir__vector *vector)
+static bool depot_take(struct weir__depot *depot, struct weir__vector *vector)
 {
-	if (!ck_ring_dequeue_mpmc_weir__vector(&depot->ring, depot->slots, vector))
+	bool got;
+
+	weir__tsan_hide();
+	got = ck_ring_dequeue_mpmc_weir__vector(&depot->ring, depot->slots, vector);
+	weir__tsan_show();
+	if (!got)
 		return false;
 	weir__tsan_acquire(&depot->ring);
 	__atomic_fetch_sub(&depot->free, vector->n, __ATOMIC_RELAXED);

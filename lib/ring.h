@@ -33,7 +33,7 @@ void weir__ring_fini(struct weir__ring *ring);
 
 /* Hands a copy of the vector over, without ringing. Returns false if the ring is full. The producer's thread.
  */
-static WEIR__NO_TSAN_INLINE bool weir__ring_push(struct weir__ring *ring, const struct weir__vector *vector)
+static inline bool weir__ring_push(struct weir__ring *ring, const struct weir__vector *vector)
 {
 	unsigned used;
 	struct weir__vector *slot =
@@ -41,7 +41,9 @@ static WEIR__NO_TSAN_INLINE bool weir__ring_push(struct weir__ring *ring, const 
 
 	if (!slot || used >= ring->capacity)
 		return false;
+	weir__tsan_hide();
 	*slot = *vector;
+	weir__tsan_show();
 	weir__tsan_release(&ring->ring.p_tail);
 	/* Publishes the slot behind a store barrier, which pairs with the load barrier of the dequeue. */
 	ck_ring_enqueue_commit_spsc(&ring->ring);
@@ -49,12 +51,16 @@ static WEIR__NO_TSAN_INLINE bool weir__ring_push(struct weir__ring *ring, const 
 }
 
 /* Takes the oldest vector. Returns false if there is none. The consumer's thread. */
-static WEIR__NO_TSAN_INLINE bool weir__ring_pop(struct weir__ring *ring, struct weir__vector *vector)
+static inline bool weir__ring_pop(struct weir__ring *ring, struct weir__vector *vector)
 {
-	if (!ck_ring_dequeue_spsc_weir__vector(&ring->ring, ring->slots, vector))
-		return false;
-	weir__tsan_acquire(&ring->ring.p_tail);
-	return true;
+	bool got;
+
+	weir__tsan_hide();
+	got = ck_ring_dequeue_spsc_weir__vector(&ring->ring, ring->slots, vector);
+	weir__tsan_show();
+	if (got)
+		weir__tsan_acquire(&ring->ring.p_tail);
+	return got;
 }
 
 /*
@@ -64,7 +70,8 @@ static WEIR__NO_TSAN_INLINE bool weir__ring_pop(struct weir__ring *ring, struct 
  */
 static inline void weir__ring_wait(struct weir__ring *ring)
 {
-	__atomic_store_n(&ring->waiting, 1, __ATOMIC_RELAXED);
+	/* Release: a consumer that sees it must also see that the producer sleeps. */
+	__atomic_store_n(&ring->waiting, 1, __ATOMIC_RELEASE);
 }
 
 /* The consumer has made room. */

@@ -30,8 +30,12 @@ static bool wait_for_input(struct weir__worker *worker, const struct weir__input
 		return true;
 	if (input->row->kind == WEIR__ROW_RING)
 		return weir__ring_size(&input->row->ring) == 0;
-	if (weir__worker_phase(worker) != WEIR__PHASE_RUN || !weir__endpoint_up(endpoint) || worker->starved)
+	if (weir__worker_phase(worker) != WEIR__PHASE_RUN || !weir__endpoint_up(endpoint))
 		return true;
+	/* Whoever has taken the mark away has fed the pool and rung already, perhaps before this worker
+	 * announced that it sleeps: then nobody rings again. */
+	if (worker->starved)
+		return weir__pool_starving(worker->pool);
 	if (endpoint->info.read_fd < 0)
 		return false;
 	if (endpoint->type->arm && !endpoint->type->arm(endpoint->state)) {

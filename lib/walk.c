@@ -18,7 +18,7 @@ static void put(struct weir__vector *vector, uint32_t index)
 	vector->index[vector->n++] = index;
 }
 
-/* The reason of a drop verdict, checked against those of the type. */
+/* The reason of a verdict that is neither NEXT nor an exit, checked against those of the type. */
 static unsigned drop_reason(const struct weir__row *row, weir_verdict verdict)
 {
 	const struct weir_reason *reasons =
@@ -48,8 +48,8 @@ static void partition(struct weir__worker *worker, const struct weir__op *op, st
 	for (uint32_t i = 0; i < vector->n; i++) {
 		if (verdict[i] == WEIR_NEXT) {
 			vector->index[n++] = vector->index[i];
-		} else if (verdict[i] & 0x80) {
-			put(&exits[verdict[i] % WEIR_EXITS_MAX], vector->index[i]);
+		} else if (verdict[i] & 0x80 && (verdict[i] & 0x7f) < op->row->type->exits) {
+			put(&exits[verdict[i] & 0x7f], vector->index[i]);
 		} else {
 			weir_count(&op->row->counters.drops[drop_reason(op->row, verdict[i])], 1);
 			put(&dropped, vector->index[i]);
@@ -78,6 +78,7 @@ static void run_stage(struct weir__worker *worker, const struct weir__op *op, st
 	const uint64_t begin = timed ? weir__now() : 0;
 	unsigned any;
 
+	weir__check_before(worker->pool, vector->index, n);
 	work->index = vector->index;
 	work->n = n;
 	work->config = op->config;
@@ -86,7 +87,7 @@ static void run_stage(struct weir__worker *worker, const struct weir__op *op, st
 	if (timed)
 		weir__row_time(op->row, n, weir__now() - begin);
 	weir__row_count(op->row, n, work->bytes);
-	weir__check_bounds(worker->pool, vector->index, n, op->row->path);
+	weir__check_after(worker->pool, vector->index, n, op->row->type, op->row->path);
 	if (WEIR_UNLIKELY(any))
 		partition(worker, op, vector, any);
 }

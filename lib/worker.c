@@ -57,11 +57,21 @@ static void sleep_and_adapt(struct weir__worker *worker)
 	worker->worked_at = 0;
 }
 
+/* Whoever reads counters asks this clock, as he cannot know whether there still is a thread to ask about. */
+static void show_cpu_clock(struct weir__worker *worker)
+{
+	clockid_t clock;
+
+	if (pthread_getcpuclockid(pthread_self(), &clock) == 0)
+		__atomic_store_n(&worker->cpu_clock, clock, __ATOMIC_RELAXED);
+}
+
 static void *run(void *argument)
 {
 	struct weir__worker *worker = argument;
 
 	pthread_setname_np(pthread_self(), worker->name);
+	show_cpu_clock(worker);
 	rcu_register_thread();
 	while (weir__worker_phase(worker) != WEIR__PHASE_STOP) {
 		if (weir__worker_pass(worker))
@@ -71,6 +81,7 @@ static void *run(void *argument)
 		rcu_quiescent_state();
 	}
 	rcu_unregister_thread();
+	__atomic_store_n(&worker->cpu_clock, 0, __ATOMIC_RELAXED);
 	return NULL;
 }
 

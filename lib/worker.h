@@ -39,6 +39,7 @@ struct weir__worker {
 	uint64_t passes;            /* counters, read by others */
 	uint64_t sleeps;
 	uint64_t stashed;            /* buffers in the stashes after the last pass */
+	int32_t cpu_clock;           /* of the thread; 0: it does not run; read by others */
 	struct weir__stash stash[2]; /* small, jumbo */
 	struct weir__spill spill;
 	struct weir_work work;

@@ -70,7 +70,7 @@ static int parse(const char *field, const char *text, struct address *address, s
 static int check(const void *memory, struct weir_endpoint_info *info, struct weir_error *err)
 {
 	const struct udp *options = memory;
-	struct address local, remote;
+	struct address local = { 0 }, remote = { 0 };
 	int rc = parse("local", options->local, &local, err);
 
 	rc |= parse("remote", options->remote, &remote, err);
@@ -89,7 +89,7 @@ static int open_udp(void *memory, const void *given, struct weir_endpoint_info *
 {
 	const struct udp *options = given;
 	struct state *state = memory;
-	struct address local, remote;
+	struct address local = { 0 }, remote = { 0 };
 
 	parse("local", options->local, &local, err);
 	parse("remote", options->remote, &remote, err);

@@ -37,9 +37,10 @@ struct weir_adapter_stats {
 	uint64_t read_bytes;
 	uint64_t write_frames; /* that went into the tunnel */
 	uint64_t write_bytes;  /* as IP packets in the device's framing */
-	uint64_t read_drops;   /* packets of the tunnel that were no IP packets */
-	uint64_t write_drops;  /* frames that were refused: not for this adapter, not IP, malformed, or that
-				  the device did not take */
+	uint64_t read_drops;  /* packets of the tunnel that were no IP packets, too long for the tunnel's MTU,
+				 or larger than the application's buffer */
+	uint64_t write_drops; /* frames that were refused: not for this adapter, not IP, malformed, or that
+				 the device did not take */
 };
 
 /* Errors as weir_pipeline_create(). */
@@ -59,7 +60,10 @@ WEIR_API ssize_t weir_adapter_read_frame(struct weir_adapter *adapter, void *fra
 
 /*
  * Writes a frame. Returns size; 0: refused and counted in write_drops; -EAGAIN: the device takes nothing now;
- * or what the device died of.
+ * -EMSGSIZE: more than 65,535 bytes; or what the device died of.
+ *
+ * The frame with which the device became full waits inside, and goes first with the next call. With frame
+ * NULL nothing but that is sent: 0 when nothing waits any more.
  */
 WEIR_API ssize_t weir_adapter_write_frame(struct weir_adapter *adapter, const void *frame, size_t size);
 

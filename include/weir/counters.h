@@ -42,7 +42,7 @@ struct weir_worker_counters {
 	const char *name;
 	uint64_t passes; /* turns of its loop */
 	uint64_t sleeps;
-	uint64_t wakes;  /* sleeps that another thread ended by its doorbell */
+	uint64_t wakes;  /* times that another thread had to wake it in the kernel */
 	uint64_t cpu_ns; /* processor time of the thread; 0 while it does not run */
 };
 

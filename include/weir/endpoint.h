@@ -168,6 +168,11 @@ struct weir_endpoint_type {
 	/* Opens it. The state is zeroed memory; what it needs of the options it copies. Control thread. */
 	int (*open)(void *state, const void *options, struct weir_endpoint_info *info,
 		    struct weir_error *err);
+	/*
+	 * The whole pipeline was created: only now what the options give away is the endpoint's. Control
+	 * thread. NULL: they give nothing away.
+	 */
+	void (*created)(void *state);
 	/* Closes it; no worker uses it any more. Control thread. */
 	void (*close)(void *state);
 	/* Opens it again after it died, with the same descriptors; no worker uses it meanwhile. Control

@@ -30,7 +30,7 @@ enum weir_fd_ownership {
 				 pipeline lives */
 	WEIR_FD_DUPLICATED, /* dup()ed when the pipeline is created; the caller may close its own at any time
 			     */
-	WEIR_FD_TAKEN,      /* closed with the pipeline, also when the creation fails after the check */
+	WEIR_FD_TAKEN, /* closed with the pipeline; if that cannot be created, it is still the caller's */
 };
 
 struct weir_fd {

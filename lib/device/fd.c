@@ -46,7 +46,8 @@ static const struct weir_reason fd_reasons[] = {
 
 struct adopted {
 	int fd;
-	bool owned;
+	bool taken;
+	bool owned; /* to be closed */
 	bool socket;
 	bool zero_is_end; /* a read() of 0 bytes says that the peer has gone, and is not an empty datagram */
 };
@@ -158,7 +159,7 @@ static int adopt(struct adopted *adopted, const struct weir_fd *options, struct 
 	adopted->socket = type != 0;
 	adopted->zero_is_end = type != SOCK_DGRAM && type != SOCK_RAW;
 	ret = adopted->socket ? prepare_socket(adopted->fd, err) : prepare_device(adopted->fd, options, err);
-	if (ret < 0 || !adopted->owned)
+	if (ret < 0 || options->ownership == WEIR_FD_BORROWED)
 		return ret;
 	flags = fcntl(adopted->fd, F_GETFL);
 	if (flags < 0 || fcntl(adopted->fd, F_SETFL, flags | O_NONBLOCK) < 0)
@@ -174,13 +175,21 @@ static void fd_close(void *state)
 		close(adopted->fd);
 }
 
+static void fd_created(void *state)
+{
+	struct adopted *adopted = state;
+
+	adopted->owned |= adopted->taken;
+}
+
 static int fd_open(void *state, const void *options_, struct weir_endpoint_info *info, struct weir_error *err)
 {
 	const struct weir_fd *options = options_;
 	struct adopted *adopted = state;
 	int ret;
 
-	adopted->owned = options->ownership != WEIR_FD_BORROWED;
+	adopted->taken = options->ownership == WEIR_FD_TAKEN;
+	adopted->owned = options->ownership == WEIR_FD_DUPLICATED;
 	adopted->fd = options->fd;
 	if (options->ownership == WEIR_FD_DUPLICATED) {
 		adopted->fd = fcntl(options->fd, F_DUPFD_CLOEXEC, 0);
@@ -326,6 +335,7 @@ const struct weir_endpoint_type weir_fd_type = {
 	.state_size = sizeof(struct adopted),
 	.check = fd_check,
 	.open = fd_open,
+	.created = fd_created,
 	.close = fd_close,
 	.read = fd_read,
 	.write = fd_write,

@@ -116,6 +116,7 @@ int weir_pair_link_create(struct weir_pair_link **link, uint32_t slots, uint32_t
 	int ret;
 
 	*link = NULL;
+	weir__barrier_init();
 	if (slots == 0 || slots > SLOTS_MAX || max_packet == 0 || max_packet > PACKET_MAX)
 		return -EINVAL;
 	created = aligned_alloc(_Alignof(struct weir_pair_link), sizeof(*created));
@@ -168,13 +169,13 @@ static struct slot *peek(struct way *way)
 {
 	void *taken;
 
-	if (way->held)
+	if (way->held || ck_ring_size(&way->ring) == 0)
 		return way->held;
+	weir__tsan_acquire(&way->ring.p_tail);
 	/* The packet read last is read before the ring says that the next one was taken, as the sender may
 	 * then come to its slot. */
 	ck_pr_fence_load_store();
 	weir__tsan_release(&way->ring.c_head);
-	weir__tsan_acquire(&way->ring.p_tail);
 	if (ck_ring_dequeue_spsc(&way->ring, way->entries, &taken))
 		way->held = taken;
 	return way->held;
@@ -354,6 +355,7 @@ static bool pair_arm(void *state)
 	struct way *in = pair->in;
 
 	weir__doorbell_sleep(&in->came);
+	weir__barrier_heavy(); /* pairs with the light one of whoever rings */
 	return !in->held && ck_ring_size(&in->ring) == 0 && !is_closed(in);
 }
 
@@ -364,14 +366,6 @@ static void pair_disarm(void *state)
 	weir__doorbell_awake(&pair->in->came, false);
 }
 
-/* Asks to be woken when there is room. Returns false if there is some already. */
-static bool wait_for_room(struct pair *pair)
-{
-	weir__doorbell_sleep(&pair->out->room);
-	pair->waiting = true;
-	return ck_ring_size(&pair->out->ring) >= pair->out->capacity;
-}
-
 static void stop_waiting(struct pair *pair)
 {
 	if (pair->waiting)
@@ -379,25 +373,39 @@ static void stop_waiting(struct pair *pair)
 	pair->waiting = false;
 }
 
+/*
+ * Asks to be woken when there is room. Returns false if there is some already. Asks once: the barrier is felt
+ * on other processors too, and a worker that is busy otherwise comes here again and again.
+ */
+static bool wait_for_room(struct pair *pair)
+{
+	struct way *out = pair->out;
+
+	if (pair->waiting && __atomic_load_n(&out->room.sleeping, __ATOMIC_RELAXED))
+		return true;
+	stop_waiting(pair);
+	weir__doorbell_sleep(&out->room);
+	pair->waiting = true;
+	weir__barrier_heavy(); /* pairs with the light one of whoever rings */
+	return ck_ring_size(&out->ring) >= out->capacity;
+}
+
 /* Sends a packet, or drops it. Returns false if it has to wait. */
 static bool send_packet(struct pair *pair, struct weir_writer *writer, uint32_t i)
 {
 	const struct weir_buf *buf = weir_writer_buf(writer, i);
 
-	if (buf->len == 0) {
-		weir_writer_drop(writer, i, EMPTY);
-	} else if (buf->len > pair->out->max_packet) {
-		weir_writer_drop(writer, i, TOO_LONG);
-	} else {
-		while (!put(pair->out, buf->data, buf->len)) {
-			if (!pair->wait) {
-				weir_writer_drop(writer, i, PAIR_FULL);
-				return true;
-			}
-			if (wait_for_room(pair))
-				return false;
-			stop_waiting(pair);
+	if (buf->len == 0 || buf->len > pair->out->max_packet) {
+		weir_writer_drop(writer, i, buf->len ? TOO_LONG : EMPTY);
+		return true;
+	}
+	while (!put(pair->out, buf->data, buf->len)) {
+		if (!pair->wait) {
+			weir_writer_drop(writer, i, PAIR_FULL);
+			return true;
 		}
+		if (wait_for_room(pair))
+			return false;
 	}
 	return true;
 }
@@ -407,16 +415,17 @@ static uint32_t pair_write(void *state, struct weir_writer *writer)
 	struct pair *pair = state;
 	uint32_t n = 0;
 
-	stop_waiting(pair);
 	if (is_closed(pair->out)) {
 		for (; n < writer->n; n++)
 			weir_writer_drop(writer, n, CLOSED);
-		return n;
+	} else {
+		while (n < writer->n && send_packet(pair, writer, n))
+			n++;
+		if (n)
+			weir__doorbell_ring(&pair->out->came);
 	}
-	while (n < writer->n && send_packet(pair, writer, n))
-		n++;
-	if (n)
-		weir__doorbell_ring(&pair->out->came);
+	if (n == writer->n)
+		stop_waiting(pair);
 	return n;
 }
 

@@ -61,14 +61,20 @@ static void keep_capabilities(void)
 		prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, kept[i], 0, 0);
 }
 
-/* --- programs ---------------------------------------------------------------------------------------------
- */
+/* --- programs --- */
 
 struct program {
 	pid_t pid;
 	FILE *out;
 	char said[OUT]; /* once it has ended: all after the line that it was waited for */
 };
+
+static bool ends_with(const char *text, const char *end)
+{
+	const size_t n = strlen(text), k = strlen(end);
+
+	return n >= k && strcmp(text + n - k, end) == 0;
+}
 
 /* Starts it and waits for a line that ends so. */
 static void start(struct program *program, enum side side, const char *const argv[], const char *line_end)
@@ -92,7 +98,7 @@ static void start(struct program *program, enum side side, const char *const arg
 	do {
 		if (!fgets(line, sizeof(line), program->out))
 			fail_msg("%s ended at once", argv[0]);
-	} while (strlen(line) < strlen(line_end) || strcmp(line + strlen(line) - strlen(line_end), line_end));
+	} while (!ends_with(line, line_end));
 }
 
 /* Ends it as a user does; its counters must add up. */
@@ -129,8 +135,7 @@ static unsigned long long packets_of(const struct program *program, const char *
 	return packets;
 }
 
-/* --- traffic ----------------------------------------------------------------------------------------------
- */
+/* --- traffic --- */
 
 static void fill(uint8_t *bytes, size_t n, uint32_t seed)
 {
@@ -213,8 +218,7 @@ static void pass_stream(const char *here, const char *there)
 	close(listener);
 }
 
-/* --- compose ----------------------------------------------------------------------------------------------
- */
+/* --- compose --- */
 
 /* As "ip neighbour add": a TAP asks for addresses by ARP, which nobody answers. */
 static void add_neighbour(const char *device, const char *address, const uint8_t mac[6])
@@ -265,8 +269,7 @@ static void composes(void **state)
 	assert_true(packets_of(&program, "inbound/stats") >= CHUNKS);
 }
 
-/* --- session ----------------------------------------------------------------------------------------------
- */
+/* --- session --- */
 
 static void add_address(const char *device, const char *text)
 {

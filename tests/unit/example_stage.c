@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The stage of docs/examples/stage.c, tested as any stage is, and its program as built: example_stage STAGE
- */
+/* docs/examples/stage.c: its stage, tested as any stage is, and its program: example_stage PROGRAM */
 #include "stage.h"
 
 int example_main(void);
 #define main example_main
-#include "../../docs/examples/stage.c"
+#include "../../docs/examples/stage.c" /* NOLINT(bugprone-suspicious-include): as it is, main() and all */
 #undef main
 
 #define SECOND UINT64_C(1000000000)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An endpoint whose other side is the test: it gives numbered packets when the test says so, takes as many as
- * the test allows, and dies on demand. And a stage whose verdicts are the test's.
+ * Pipelines whose ends are in the hands of the test: an endpoint that gives numbered packets when the test
+ * says so, takes as many as the test allows, and dies on demand; and a stage whose verdicts are the test's.
  */
 #ifndef WEIR_TEST_FAKE_H
 #define WEIR_TEST_FAKE_H
@@ -12,7 +12,7 @@
 
 #include <weir/weir.h>
 
-#include "reader.h"
+#include "pipeline.h"
 #include "test.h"
 
 #define FAKE_PACKET_MAX 65535
@@ -300,5 +300,109 @@ static const struct weir_endpoint_type fake_type = {
 };
 
 #define fake(...) WEIR_ENDPOINT(fake_type, struct fake_options, __VA_ARGS__)
+
+/* What the test thinks of a packet. */
+typedef weir_verdict judgement(struct weir_buf *buf);
+
+struct judge {
+	WEIR_STAGE_OPTIONS
+	judgement *decide;
+};
+
+struct judge_config {
+	judgement *decide;
+};
+
+static inline int judge_configure(void *config, const void *options, const struct weir_place *place,
+				  struct weir_error *err)
+{
+	(void)place;
+	(void)err;
+	*(struct judge_config *)config = (struct judge_config){ ((const struct judge *)options)->decide };
+	return 0;
+}
+
+static inline weir_verdict judge_packet(struct weir_buf *buf, const struct judge_config *config, void *state)
+{
+	(void)state;
+	return config->decide(buf);
+}
+
+WEIR_PROCESS(judge_vector, judge_packet, struct judge_config, void)
+
+#define JUDGE_EXITS 4
+
+static const struct weir_stage_type judge_type = {
+	.name = "judge",
+	.help = "the verdicts of the test",
+	.exits = JUDGE_EXITS,
+	.reasons = fake_reasons,
+	.options_size = sizeof(struct judge),
+	.config_size = sizeof(struct judge_config),
+	.configure = judge_configure,
+	.process = judge_vector,
+};
+
+#define judge(...) WEIR_STAGE(judge_type, struct judge, __VA_ARGS__)
+
+static inline struct weir_pipeline *create(const struct weir_config *config)
+{
+	struct weir_pipeline *pipeline;
+	struct weir_error err;
+
+	if (weir_pipeline_create(&pipeline, config, &err) < 0)
+		fail_msg("%s", err.text);
+	return pipeline;
+}
+
+static inline void start(struct weir_pipeline *pipeline)
+{
+	struct weir_error err;
+
+	if (weir_pipeline_start(pipeline, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+/* The counters at rest: every packet is in exactly one of them. */
+static inline struct weir_counters *read_counters(struct weir_pipeline *pipeline)
+{
+	struct weir_counters *counters = weir_counters_read(pipeline);
+	uint64_t drops = 0;
+
+	assert_non_null(counters);
+	for (unsigned i = 0; i < counters->n_stages; i++)
+		for (unsigned k = 0; k < counters->stages[i].n_drops; k++)
+			drops += counters->stages[i].drops[k].n;
+	assert_int_equal(counters->dropped, drops);
+	assert_int_equal(counters->received + counters->injected,
+			 counters->sent + counters->dropped + counters->held);
+	assert_int_equal(counters->held + counters->buffers_free, counters->buffers);
+	return counters;
+}
+
+static inline uint64_t packets_of(const struct weir_counters *counters, const char *path)
+{
+	assert_non_null(weir_counters_stage(counters, path));
+	return weir_counters_stage(counters, path)->packets;
+}
+
+/* Runs it until its readers have ended and everything has left. */
+static inline struct weir_counters *run(struct weir_pipeline *pipeline)
+{
+	struct weir_counters *counters;
+
+	start(pipeline);
+	assert_int_equal(weir_pipeline_wait(pipeline, -1), 0);
+	assert_int_equal(weir_pipeline_stop(pipeline), 0);
+	counters = read_counters(pipeline);
+	assert_int_equal(counters->held, 0);
+	return counters;
+}
+
+/* The worker has ended its last pass and sleeps, or is about to: it may still find work that came since. */
+static inline bool is_asleep(struct weir_pipeline *pipeline, unsigned worker)
+{
+	return __atomic_load_n(&pipeline->workers[worker].bell.sleeping, __ATOMIC_ACQUIRE);
+}
 
 #endif

@@ -7,6 +7,8 @@
 #include "io.h"
 
 #include <weir/fd.h>
+#include <weir/pcap.h>
+#include <weir/pipeline.h>
 
 #include "error.h"
 
@@ -33,6 +35,7 @@ static void start(struct fixture *f, const struct weir_fd *options)
 	assert_non_null(f->state);
 	assert_int_equal(type->check(options, &f->info, NULL), 0);
 	assert_int_equal(type->open(f->state, options, &f->info, NULL), 0);
+	type->created(f->state);
 	assert_int_equal(f->info.read_fd, f->info.write_fd);
 	assert_int_equal(f->info.write_events, POLLOUT);
 }
@@ -473,6 +476,33 @@ static void refuses_what_cannot_be(void **state)
 	}
 }
 
+/* What was given away is the pipeline's only if there is one. */
+static void a_failed_creation_takes_nothing(void **state)
+{
+	struct weir_pipeline *pipeline;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds), 0);
+	for (int fails = 1; fails >= 0; fails--) {
+		const struct weir_config config = {
+			.endpoints = { weir_fd("in", .fd = fds[0], .ownership = WEIR_FD_TAKEN,
+					       .layer = WEIR_LAYER_L2),
+				       weir_pcap("out", .write = fails ? "/nowhere/at/all" : "/dev/null",
+						 .layer = WEIR_LAYER_L2) },
+			.workers = { { "rx", .unpinned = true } },
+			.chains = { { "flow",
+				      .stages = { weir_read("in", .worker = "rx"), weir_write("out") } } },
+		};
+
+		assert_int_equal(weir_pipeline_create(&pipeline, &config, NULL) < 0, fails);
+		assert_true(is_open(fds[0]));
+		weir_pipeline_destroy(pipeline);
+	}
+	assert_false(is_open(fds[0]));
+	close(fds[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -487,6 +517,7 @@ int main(void)
 		cmocka_unit_test(no_jumbo_buffer_is_no_packet_now),
 		cmocka_unit_test(ownership_is_kept),
 		cmocka_unit_test(refuses_what_cannot_be),
+		cmocka_unit_test(a_failed_creation_takes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

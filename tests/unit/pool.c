@@ -75,8 +75,7 @@ static void has_every_buffer_once(void **state)
 
 static int by_room(const void *a, const void *b)
 {
-	const struct weir_buf *x = *(const struct weir_buf *const *)a,
-			      *y = *(const struct weir_buf *const *)b;
+	const struct weir_buf *x = a, *y = b;
 
 	return x->room < y->room ? -1 : x->room > y->room;
 }
@@ -85,24 +84,24 @@ static int by_room(const void *a, const void *b)
 static void check_rooms(const struct weir__pool *pool, const struct weir__pool_size *size)
 {
 	const uint32_t n = size->small + size->jumbo;
-	const struct weir_buf **bufs = calloc(n, sizeof(*bufs));
+	struct weir_buf *bufs = calloc(n, sizeof(*bufs));
 	const uint8_t *end = (const uint8_t *)pool->map + pool->map_size;
 
 	assert_non_null(bufs);
 	assert_true(pool->headroom >= size->headroom);
+	memcpy(bufs, pool->bufs, n * sizeof(*bufs));
 	for (uint32_t i = 0; i < n; i++) {
 		const uint32_t room = i < size->small ? size->room : WEIR__JUMBO_PACKET;
 
-		bufs[i] = &pool->bufs[i];
-		assert_true(bufs[i]->room_size >= pool->headroom + room + size->tailroom);
-		assert_int_equal(bufs[i]->room_size / 64 % 2, 1);
-		assert_int_equal((uintptr_t)bufs[i]->room % 64, 0);
+		assert_true(bufs[i].room_size >= pool->headroom + room + size->tailroom);
+		assert_int_equal(bufs[i].room_size / 64 % 2, 1);
+		assert_int_equal((uintptr_t)bufs[i].room % 64, 0);
 	}
 	qsort(bufs, n, sizeof(*bufs), by_room);
-	assert_true(bufs[0]->room >= (const uint8_t *)(pool->bufs + n));
+	assert_true(bufs[0].room >= (const uint8_t *)(pool->bufs + n));
 	for (uint32_t i = 1; i < n; i++)
-		assert_true(bufs[i]->room >= bufs[i - 1]->room + bufs[i - 1]->room_size);
-	assert_true(bufs[n - 1]->room + bufs[n - 1]->room_size <= end);
+		assert_true(bufs[i].room >= bufs[i - 1].room + bufs[i - 1].room_size);
+	assert_true(bufs[n - 1].room + bufs[n - 1].room_size <= end);
 	free(bufs);
 }
 
@@ -332,6 +331,7 @@ static void *starve(void *argument)
 
 			weir__pool_starve(&hunger->pool);
 			weir__doorbell_sleep(&hunger->bell);
+			weir__barrier_heavy();
 			if (weir__stash_refill(&stash, &hunger->pool, false)) {
 				weir__doorbell_awake(&hunger->bell, false);
 				break;
@@ -406,5 +406,6 @@ int main(void)
 		cmocka_unit_test(tells_only_the_first_to_ring),
 	};
 
+	weir__barrier_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
