@@ -112,7 +112,7 @@ static const struct weir_config two_workers = {
 	.workers = { RX, TX },
 	.chains = { { "flow",
 		      .stages = { READ("in", "rx"), weir_ring(.worker = "tx"), weir_write("out") } } },
-	.drain_ms = 50,
+	.drain_ms = 1000000, /* longer than any machine is busy */
 	.log = hear,
 };
 
@@ -264,11 +264,14 @@ static void goes_on_after_a_stop(void **state)
 static void a_stop_does_not_wait_for_a_blocked_writer(void **state)
 {
 	const uint64_t inside = (1 + 16 + 1) * WEIR_VECTOR_SIZE;
-	struct weir_pipeline *pipeline = create(&two_workers);
+	struct weir_config config = two_workers;
+	struct weir_pipeline *pipeline;
 	struct weir_counters *counters;
 	uint64_t begin;
 
 	(void)state;
+	config.drain_ms = 50;
+	pipeline = create(&config);
 	fakes[1].room = 5;
 	fake_record(&fakes[1], 10000);
 	fake_give(&fakes[0], 10000);
@@ -302,13 +305,10 @@ static void a_stop_does_not_wait_for_a_blocked_writer(void **state)
 
 static void a_stop_waits_for_a_writer_that_goes_on(void **state)
 {
-	struct weir_config config = two_workers;
-	struct weir_pipeline *pipeline;
+	struct weir_pipeline *pipeline = create(&two_workers);
 	struct weir_counters *counters;
 
 	(void)state;
-	config.drain_ms = 1000000;
-	pipeline = create(&config);
 	fakes[1].room = 0;
 	fake_give(&fakes[0], 500);
 	start(pipeline);
