@@ -159,9 +159,9 @@ static void find_parts(struct weir_adapter *adapter)
 	adapter->device = &pipeline->endpoints[0];
 	adapter->reader = &pipeline->workers[0];
 	adapter->writer = &pipeline->workers[1];
-	/* One packet a pass, so that nothing waits inside that the descriptor does not tell of. */
+	/* One packet a pass, so that nothing waits inside that the descriptor does not tell of. The other
+	 * way, the application gives only one. */
 	adapter->reader->read_limit = 1;
-	adapter->writer->read_limit = 1;
 	adapter->name = tun ? weir_tun_name(tun) : "";
 }
 

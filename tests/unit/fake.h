@@ -32,15 +32,18 @@ struct fake {
 	uint64_t first; /* number of the first packet */
 	uint64_t bytes; /* of each packet, at least 8; 0: 64 */
 	uint64_t ends;  /* when all have been given */
+	uint64_t reads; /* calls */
 	int64_t read_error;
+	uint64_t read_died; /* it has told that error, and must be left alone */
 	int read_fd;
 
 	/* Writer. */
 	uint64_t room; /* packets that it may take in all */
 	uint64_t taken;
 	uint64_t dropped;
-	uint64_t wrong; /* packets whose bytes are not as they were given */
+	uint64_t wrong; /* packets whose bytes are not as they were given, and calls after its death */
 	int64_t write_error;
+	uint64_t write_died;
 	uint64_t (*reason)(uint64_t number); /* NULL, or 1 + the reason to drop the packet for; 0: takes it */
 	uint64_t *numbers;                   /* of the packets taken */
 	uint64_t numbers_max;
@@ -204,6 +207,8 @@ static inline int fake_recover(void *state, struct weir_error *err)
 	if (fake->recover_error)
 		return weir_failed(err, (int)fake->recover_error, "still dead");
 	fake->recovered++;
+	fake_store(fake->read_died, 0);
+	fake_store(fake->write_died, 0);
 	fake_store(fake->read_error, 0);
 	fake_store(fake->write_error, 0);
 	return 0;
@@ -225,11 +230,21 @@ static inline bool fake_copy(struct weir_reader *reader, uint64_t number, uint64
 	return weir__reader_copy(reader, bytes, (uint32_t)len);
 }
 
+/* Both ends may have something to complain of. */
+static inline void fake_wrong(struct fake *fake)
+{
+	__atomic_add_fetch(&fake->wrong, 1, __ATOMIC_RELEASE);
+}
+
 static inline int fake_read(void *state, struct weir_reader *reader)
 {
 	struct fake *fake = *(struct fake **)state;
 	const uint64_t len = fake_load(fake->bytes) ? fake_load(fake->bytes) : 64;
+	const int error = (int)fake_load(fake->read_error);
 
+	fake_store(fake->reads, fake->reads + 1);
+	if (fake_load(fake->read_died))
+		fake_wrong(fake);
 	if (fake_load(fake->given) == fake_load(fake->allowed))
 		fake_heard(fake->read_fd);
 	while (fake->given < fake_load(fake->allowed)) {
@@ -237,8 +252,10 @@ static inline int fake_read(void *state, struct weir_reader *reader)
 			break;
 		fake_store(fake->given, fake->given + 1);
 	}
-	if (fake_load(fake->read_error))
-		return (int)fake_load(fake->read_error);
+	if (error) {
+		fake_store(fake->read_died, 1);
+		return error;
+	}
 	return fake_load(fake->ends) && fake->given == fake_load(fake->allowed) ? -ENODATA : 0;
 }
 
@@ -255,7 +272,7 @@ static inline void fake_accept(struct fake *fake, struct weir_writer *writer, ui
 		return;
 	}
 	if (!fake_is_whole(buf, fake_load(fake->bytes) ? fake_load(fake->bytes) : buf->len))
-		fake_store(fake->wrong, fake->wrong + 1);
+		fake_wrong(fake);
 	if (taken < fake->numbers_max)
 		fake->numbers[taken] = fake_number(buf);
 	fake_store(fake->taken, taken + 1);
@@ -265,9 +282,12 @@ static inline uint32_t fake_write(void *state, struct weir_writer *writer)
 {
 	struct fake *fake = *(struct fake **)state;
 
+	if (fake_load(fake->write_died))
+		fake_wrong(fake);
 	for (uint32_t i = 0; i < writer->n; i++) {
 		if (fake_load(fake->write_error)) {
 			writer->error = (int)fake_load(fake->write_error);
+			fake_store(fake->write_died, 1);
 			return i;
 		}
 		if (fake->taken + fake->dropped == fake_load(fake->room))

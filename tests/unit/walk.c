@@ -489,6 +489,44 @@ static void exits_are_blocked_too(void **state)
 	weir_pipeline_destroy(pipeline);
 }
 
+/* When the rest of a vector comes to a writer that did not take its beginning, and now would. */
+static weir_verdict leave_late(struct weir_buf *buf)
+{
+	if (fake_number(buf) == 15)
+		fake_take(&fakes[1], 1000);
+	return WEIR_EXIT(0);
+}
+
+static weir_verdict leave_early(struct weir_buf *buf)
+{
+	return fake_number(buf) < 10 ? WEIR_EXIT(0) : WEIR_NEXT;
+}
+
+static void nothing_overtakes_a_backlog(void **state)
+{
+	const struct weir_config config = {
+		.endpoints = { fake("in", .fake = &fakes[0]), fake("out", .fake = &fakes[1]) },
+		.workers = { RX },
+		.chains = { { "flow",
+			      .stages = { READ("in", "rx"), judge(.decide = leave_early, .exit = { "rest" }),
+					  judge(.name = "late", .decide = leave_late, .exit = { "rest" }),
+					  weir_write("out") } },
+			    { "rest", .stages = { weir_write("out") } } },
+	};
+	struct weir_pipeline *pipeline = create(&config);
+	struct weir_counters *counters;
+
+	(void)state;
+	fakes[1].room = 4;
+	fake_record(&fakes[1], 20);
+	fake_give_last(&fakes[0], 20);
+	counters = run(pipeline);
+	assert_int_equal(weir_counters_stage(counters, "rest/write")->stalls, 2);
+	expect_numbers(&fakes[1], 20, next, WEIR_NEXT);
+	weir_counters_free(counters);
+	weir_pipeline_destroy(pipeline);
+}
+
 static void a_full_ring_drops_where_it_is_told_to(void **state)
 {
 	const struct weir_config config = {
@@ -672,6 +710,7 @@ int main(void)
 		test(a_writer_may_take_less),
 		test(a_blocked_writer_stops_nobody_else),
 		test(exits_are_blocked_too),
+		test(nothing_overtakes_a_backlog),
 		test(a_full_ring_drops_where_it_is_told_to),
 		test(a_circle_loses_only_what_it_counts),
 		test(a_packet_that_circles_is_in_flight),
