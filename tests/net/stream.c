@@ -105,6 +105,8 @@ static bool take(struct stream *stream, unsigned side)
 	n = recv(stream->fd[side], chunk, sizeof(chunk), 0);
 	if (n < 0)
 		return failed(stream, "recv", side);
+	if (stream->error[0])
+		return false;
 	if (n == 0 || !payload_is(stream->seed + !side, *received, chunk, (size_t)n))
 		snprintf(stream->error, sizeof(stream->error), "TCP: side %u: %s behind byte %llu", side,
 			 n ? "wrong bytes" : "closed", (unsigned long long)*received);
