@@ -376,6 +376,7 @@ static void goes_on_without_a_reader_that_died(void **state)
 	assert_int_equal(weir_pipeline_endpoint_state(pipeline, "inn", &error), -ENOENT);
 
 	/* What was read together with the error is not lost. */
+	wait_for(is_asleep(pipeline, 0));
 	fake_store(fakes[0].read_error, -ENODEV);
 	fake_give(&fakes[0], 10);
 	wait_for(weir_pipeline_endpoint_state(pipeline, "in", &error) == WEIR_ENDPOINT_DEAD);
