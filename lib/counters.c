@@ -225,11 +225,13 @@ const struct weir_stage_counters *weir_counters_stage(const struct weir_counters
 uint64_t weir_counters_drop(const struct weir_counters *counters, const char *path, const char *reason)
 {
 	const struct weir_stage_counters *stage = weir_counters_stage(counters, path);
+	uint64_t n = 0;
 
+	/* A type may have given one of its reasons the name of one of the engine's. */
 	for (unsigned i = 0; stage && i < stage->n_drops; i++)
 		if (strcmp(stage->drops[i].name, reason) == 0)
-			return stage->drops[i].n;
-	return 0;
+			n += stage->drops[i].n;
+	return n;
 }
 
 static void print_row(const struct weir_stage_counters *stage, FILE *file)

@@ -15,15 +15,27 @@ struct scene {
 	struct load *other;
 };
 
-static void begin(struct scene *scene, bool threaded)
+/* A tunnel of which kind, with IPv4 or IPv6. */
+struct kind {
+	bool threaded;
+	bool tap;
+	int family;
+};
+
+static void begin(struct scene *scene, const struct kind *kind)
 {
-	const struct tunnel_options options = { .threaded = threaded, .two_pairs = true };
+	const struct tunnel_options options = {
+		.threaded = kind->threaded,
+		.tap = kind->tap,
+		.ipv6 = kind->family == AF_INET6,
+		.two_pairs = true,
+	};
 
 	scene->tunnel = tunnel_make(&options);
 	tunnel_start(scene->tunnel);
-	scene->tcp = load_tcp(scene->tunnel->site, AF_INET, 0);
-	scene->udp = load_udp(scene->tunnel->site, AF_INET, 0);
-	scene->other = load_udp(scene->tunnel->site, AF_INET, 1);
+	scene->tcp = load_tcp(scene->tunnel->site, kind->family, 0);
+	scene->udp = load_udp(scene->tunnel->site, kind->family, 0);
+	scene->other = load_udp(scene->tunnel->site, kind->family, 1);
 }
 
 static void all_flows(struct scene *scene)
@@ -68,11 +80,11 @@ static void lose_device(struct scene *scene, const char *device)
 	assert_int_equal(events_errors(&tunnel->events, NULL), errors + 1);
 }
 
-static void deleted(bool threaded)
+static void deleted(void **state)
 {
 	struct scene scene;
 
-	begin(&scene, threaded);
+	begin(&scene, *state);
 	all_flows(&scene);
 	lose_device(&scene, "left0");
 	lose_device(&scene, "right0");
@@ -80,31 +92,38 @@ static void deleted(bool threaded)
 	end(&scene);
 }
 
-static void deleted_fused(void **state)
-{
-	(void)state;
-	deleted(false);
-}
-
-static void deleted_threaded(void **state)
-{
-	(void)state;
-	deleted(true);
-}
-
 /* What is not recovered stays away, and its packets are counted. */
 static void deleted_for_good(void **state)
 {
 	struct scene scene;
 
-	(void)state;
-	begin(&scene, true);
+	begin(&scene, *state);
 	all_flows(&scene);
 	tunnel_delete(scene.tunnel, "right0");
 	wait_until(tunnel_drops(scene.tunnel, "forth0/write", "endpoint_down") > 0);
 	load_wait(scene.other);
 	assert_true(tunnel_error(scene.tunnel, "right0") < 0);
 	assert_int_equal(tunnel_error(scene.tunnel, "left0"), 0);
+	end(&scene);
+}
+
+/* That shows when it starts. */
+static void deleted_while_stopped(void **state)
+{
+	struct scene scene;
+
+	begin(&scene, *state);
+	all_flows(&scene);
+	tunnel_stop(scene.tunnel);
+	tunnel_delete(scene.tunnel, "left0");
+	assert_int_equal(weir_pipeline_endpoint_recover(scene.tunnel->pipeline, "left0", NULL), -EALREADY);
+	tunnel_start(scene.tunnel);
+	wait_until(tunnel_error(scene.tunnel, "left0") != 0);
+	expect_one_event(scene.tunnel, "left0", 0);
+	tunnel_stop(scene.tunnel);
+	tunnel_recover(scene.tunnel, "left0");
+	tunnel_start(scene.tunnel);
+	all_flows(&scene);
 	end(&scene);
 }
 
@@ -124,36 +143,47 @@ static void down_and_up(struct scene *scene, const char *device, const char *wri
 	assert_int_equal(events_errors(&scene->tunnel->events, NULL), 0);
 }
 
-static void down(bool threaded)
+static void down_by_us(void **state)
 {
 	struct scene scene;
 
-	begin(&scene, threaded);
+	begin(&scene, *state);
 	down_and_up(&scene, "left0", "back0/write", tunnel_set_up);
 	down_and_up(&scene, "right0", "forth0/write", tunnel_set_up);
+	end(&scene);
+}
+
+static void down_by_others(void **state)
+{
+	struct scene scene;
+
+	begin(&scene, *state);
 	down_and_up(&scene, "left0", "back0/write", tunnel_set_up_by_kernel);
 	down_and_up(&scene, "right0", "forth0/write", tunnel_set_up_by_kernel);
 	end(&scene);
 }
 
-static void down_fused(void **state)
-{
-	(void)state;
-	down(false);
-}
-
-static void down_threaded(void **state)
-{
-	(void)state;
-	down(true);
-}
+#define TEST(test_, name_, ...)                                      \
+	{                                                            \
+#test_ ", " name_, test_, NULL, NULL, &(struct kind) \
+		{                                                    \
+			__VA_ARGS__                                  \
+		}                                                    \
+	}
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(deleted_fused),    cmocka_unit_test(deleted_threaded),
-		cmocka_unit_test(deleted_for_good), cmocka_unit_test(down_fused),
-		cmocka_unit_test(down_threaded),
+		TEST(deleted, "TUN, fused", false, false, AF_INET),
+		TEST(deleted, "TUN, threaded, IPv6", true, false, AF_INET6),
+		TEST(deleted, "TAP, threaded", true, true, AF_INET),
+		TEST(deleted_for_good, "TUN, threaded", true, false, AF_INET),
+		TEST(deleted_while_stopped, "TUN, threaded", true, false, AF_INET),
+		TEST(down_by_us, "TUN, fused, IPv6", false, false, AF_INET6),
+		TEST(down_by_us, "TUN, threaded", true, false, AF_INET),
+		TEST(down_by_us, "TAP, fused", false, true, AF_INET),
+		TEST(down_by_others, "TUN, fused", false, false, AF_INET),
+		TEST(down_by_others, "TUN, threaded", true, false, AF_INET),
 	};
 
 	namespace_enter();

@@ -17,6 +17,7 @@ struct load {
 	struct stream stream;
 	struct flow flow;
 	bool stop;
+	bool failed;          /* it has ended by itself */
 	uint64_t received[2]; /* bytes or datagrams, for other threads */
 };
 
@@ -53,6 +54,7 @@ static void *run(void *argument)
 		for (unsigned side = 0; side < 2; side++)
 			__atomic_store_n(&load->received[side], received[side], __ATOMIC_RELAXED);
 	}
+	__atomic_store_n(&load->failed, error_of(load)[0] != '\0', __ATOMIC_RELEASE);
 	return NULL;
 }
 
@@ -93,8 +95,11 @@ struct load *load_udp_up_to(const struct site site[2], int family, unsigned pair
 	return start(load);
 }
 
+/* A load that has met an error moves nothing more: better say so than wait for it. */
 static uint64_t received(const struct load *load, unsigned side)
 {
+	if (__atomic_load_n(&load->failed, __ATOMIC_ACQUIRE))
+		fail_msg("%s", error_of(load));
 	return __atomic_load_n(&load->received[side], __ATOMIC_RELAXED);
 }
 

@@ -4,7 +4,6 @@
 
 #include "address.h"
 #include "flow.h"
-#include "ping.h"
 #include "tunnel.h"
 #include "wait.h"
 
@@ -35,9 +34,6 @@ static struct tunnel *begin(const struct edge *edge)
 	struct tunnel *tunnel = tunnel_make(&options);
 
 	tunnel_start(tunnel);
-	/* The kernel holds not many large packets while it asks for a MAC address. */
-	if (edge->tap)
-		ping(&tunnel->site[0], edge->family, address_text(edge->family, 0, 1), 56);
 	return tunnel;
 }
 

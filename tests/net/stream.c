@@ -44,6 +44,7 @@ static int connect_to(const struct site *site, int family, const char *address, 
 void stream_open(struct stream *stream, const struct site site[2], int family, unsigned pair, uint16_t port,
 		 uint64_t size)
 {
+	const unsigned give_up = 600000;
 	const int rto_max = 1000;
 	const char *right = address_text(family, pair, 1);
 	int listener = listen_at(&site[1], family, right, port);
@@ -59,6 +60,11 @@ void stream_open(struct stream *stream, const struct site site[2], int family, u
 		assert_int_equal(fcntl(stream->fd[side], F_SETFL, O_NONBLOCK), 0);
 		/* Kernels that do not know this yet only take longer to come back after a failure. */
 		setsockopt(stream->fd[side], IPPROTO_TCP, TCP_RTO_MAX_MS, &rto_max, sizeof(rto_max));
+		/* With so short a time between its tries, the kernel would give up after a quarter of a
+		 * minute. */
+		assert_int_equal(setsockopt(stream->fd[side], IPPROTO_TCP, TCP_USER_TIMEOUT, &give_up,
+					    sizeof(give_up)),
+				 0);
 	}
 }
 
@@ -105,6 +111,8 @@ static bool take(struct stream *stream, unsigned side)
 	n = recv(stream->fd[side], chunk, sizeof(chunk), 0);
 	if (n < 0)
 		return failed(stream, "recv", side);
+	if (stream->error[0])
+		return false;
 	if (n == 0 || !payload_is(stream->seed + !side, *received, chunk, (size_t)n))
 		snprintf(stream->error, sizeof(stream->error), "TCP: side %u: %s behind byte %llu", side,
 			 n ? "wrong bytes" : "closed", (unsigned long long)*received);

@@ -3,6 +3,7 @@
 #include "gate.h"
 #include "kernel.h"
 #include "namespace.h"
+#include "ping.h"
 #include "tunnel.h"
 #include "wait.h"
 
@@ -112,6 +113,8 @@ struct tunnel *tunnel_make(const struct tunnel_options *options)
 	site_make(&tunnel->site[0]);
 	site_make(&tunnel->site[1]);
 	create(tunnel, options);
+	tunnel->tap = options->tap;
+	tunnel->ipv6 = options->ipv6;
 	return tunnel;
 }
 
@@ -121,6 +124,11 @@ void tunnel_start(struct tunnel *tunnel)
 
 	if (weir_pipeline_start(tunnel->pipeline, &err))
 		fail_msg("%s", err.text);
+	/* A kernel holds few packets while it asks for a MAC address. */
+	if (tunnel->tap)
+		ping(&tunnel->site[0], AF_INET, address_text(AF_INET, 0, 1), 56);
+	if (tunnel->tap && tunnel->ipv6)
+		ping(&tunnel->site[0], AF_INET6, address_text(AF_INET6, 0, 1), 56);
 }
 
 void tunnel_stop(struct tunnel *tunnel)

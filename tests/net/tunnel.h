@@ -35,11 +35,14 @@ struct tunnel {
 	struct site site[2];
 	struct events events;
 	struct weir_pipeline *pipeline;
+	bool tap;
+	bool ipv6;
 };
 
 /* Makes it; it does not run yet. */
 struct tunnel *tunnel_make(const struct tunnel_options *options);
 
+/* Starts it. The kernels of the two sites know each other's MAC addresses then. */
 void tunnel_start(struct tunnel *tunnel);
 
 /* Stops it. At rest, every packet must be accounted for. */

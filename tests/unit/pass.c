@@ -26,13 +26,13 @@ static int teardown(void **state)
 	return 0;
 }
 
-#define FAKE(name, i, ...) fake(name, .fake = &fakes[i], __VA_ARGS__)
+#define FAKE(name, i)      fake(name, .fake = &fakes[i])
+#define FAKE_9000(name, i) fake(name, .fake = &fakes[i], .max_packet = 9000)
 
 /* fakes[0] to fakes[1] by a ring, fakes[2] to fakes[3] on the second worker. */
 #define CONFIG(...)                                                                                         \
 	{                                                                                                   \
-		.endpoints = { FAKE("in", 0, .max_packet = 9000), FAKE("out", 1), FAKE("in2", 2),           \
-			       FAKE("out2", 3) },                                                           \
+		.endpoints = { FAKE_9000("in", 0), FAKE("out", 1), FAKE("in2", 2), FAKE("out2", 3) },       \
 		.workers = { { "rx", .unpinned = true }, { "tx", .unpinned = true } },                      \
 		.chains = { { "flow",                                                                       \
 			      .stages = { weir_read("in", .worker = "rx"),                                  \
@@ -176,7 +176,7 @@ static void does_not_sleep_on_work(void **state)
 	weir__worker_sleep(rx);
 	assert_int_equal(rx->sleeps, 0);
 	/* The end. */
-	while (turn(pipeline, 1) | turn(pipeline, 0))
+	while ((int)turn(pipeline, 1) | (int)turn(pipeline, 0))
 		;
 	weir__worker_set_phase(rx, WEIR__PHASE_STOP);
 	weir__worker_sleep(rx);

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "fake.h"
@@ -666,6 +668,30 @@ static void counts_packets_that_are_too_long(void **state)
 	weir_pipeline_destroy(pipeline);
 }
 
+/* The fd endpoint has a reason of that name too. */
+static void finds_reasons_of_one_name(void **state)
+{
+	static const uint8_t packet[3000];
+	struct weir_config config = {
+		.workers = { RX },
+		.chains = { { "flow", .stages = { READ("in", "rx"), weir_write("out") } } },
+	};
+	struct weir_pipeline *pipeline;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), 0);
+	config.endpoints[0] = (struct weir_endpoint)weir_fd("in", .fd = ends[0], .ownership = WEIR_FD_TAKEN);
+	config.endpoints[1] = (struct weir_endpoint)weir_null("out");
+	pipeline = create(&config);
+	start(pipeline);
+	assert_int_equal(send(ends[1], packet, sizeof(packet), 0), sizeof(packet));
+	wait_for(drops(pipeline, "flow/read", "too_long") == 1);
+	assert_int_equal(weir_pipeline_stop(pipeline), 0);
+	weir_pipeline_destroy(pipeline);
+	close(ends[1]);
+}
+
 /* While others work, a worker without work does not turn once. */
 static void an_idle_worker_sleeps(void **state)
 {
@@ -873,6 +899,7 @@ int main(void)
 		test(everybody_eats_jumbo_buffers_in_the_end),
 		test(carries_packets_of_any_size),
 		test(counts_packets_that_are_too_long),
+		test(finds_reasons_of_one_name),
 		test(an_idle_worker_sleeps),
 		test(pins_and_names_its_threads),
 		test(starts_all_workers_or_none),
