@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include <weir/config.h>
 
 #include "row.h"
@@ -32,3 +36,30 @@ const struct weir_stage_type weir_ring_type = {
 	.help = "hand packets over to another worker",
 	.options_size = sizeof(struct weir_ring),
 };
+
+struct weir__row *weir__row_new(enum weir__row_kind kind, const struct weir_stage_type *type, const char *chain,
+				const char *name)
+{
+	struct weir__row *row = aligned_alloc(_Alignof(struct weir__row), sizeof(*row));
+
+	if (!row)
+		return NULL;
+	memset(row, 0, sizeof(*row));
+	row->kind = kind;
+	row->type = type;
+	if (asprintf(&row->path, "%s/%s", chain, name) < 0) {
+		free(row);
+		return NULL;
+	}
+	return row;
+}
+
+void weir__row_free(struct weir__row *row)
+{
+	if (!row)
+		return;
+	weir__ring_fini(&row->ring);
+	free(row->state);
+	free(row->path);
+	free(row);
+}

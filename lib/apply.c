@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the configuration that a pipeline has to another one, while traffic flows. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weir/change.h>
+
+#include "build.h"
+#include "error.h"
+#include "grace.h"
+#include "report.h"
+#include "transition.h"
+
+/* Programs that workers run for a moment on the way, by worker of the old shape or, for idle, of both. */
+struct interim {
+	struct weir__program *hold[WEIR_WORKERS_MAX];    /* the old one, without what is held */
+	struct weir__program *release[WEIR_WORKERS_MAX]; /* nor what is drained: no row that moves */
+	struct weir__program *begin[WEIR_WORKERS_MAX];   /* for a new worker: nothing */
+	struct weir__program *end[WEIR_WORKERS_MAX];     /* for one that goes: nothing */
+	struct weir__retired *note;
+};
+
+struct apply {
+	struct weir_pipeline *pipeline;
+	const struct weir_apply *options;
+	struct weir_error *err;
+	struct weir__plan *plan;
+	struct weir__shape *old;
+	struct weir__shape *new;
+	struct weir__transition transition;
+	struct interim *interim;
+	struct weir__retired *old_note; /* for the old shape, if a worker is stuck at the end */
+	struct weir__pool_growth growth;
+	struct weir_report *report;
+	uint64_t deadline;
+};
+
+static uint64_t us_since(uint64_t begin)
+{
+	return (weir__now() - begin) / 1000;
+}
+
+/* --- programs on the way ---------------------------------------------------------------------------------- */
+
+static void free_interim(void *memory)
+{
+	struct interim *interim = memory;
+
+	for (unsigned w = 0; w < WEIR_WORKERS_MAX; w++) {
+		weir__program_free(interim->hold[w]);
+		weir__program_free(interim->release[w]);
+		weir__program_free(interim->begin[w]);
+		weir__program_free(interim->end[w]);
+	}
+	free(interim->note);
+	free(interim);
+}
+
+/* The sinks that the inputs lead to, by bit: with their backlogs they stay this worker's. */
+static uint64_t reached(const struct weir__program *program)
+{
+	uint64_t sinks = 0;
+
+	for (unsigned i = 0; i < program->n_inputs; i++)
+		sinks |= program->inputs[i].sinks;
+	return sinks;
+}
+
+static struct weir__program *idle_program(const struct weir__shape *shape)
+{
+	struct weir__program *program = weir__program_new(0);
+
+	if (program)
+		program->shape = shape;
+	return program;
+}
+
+static bool make_for_old(struct apply *apply, unsigned w)
+{
+	const struct weir__transition *transition = &apply->transition;
+	const struct weir__program *program = apply->old->programs[w];
+	struct interim *interim = apply->interim;
+
+	interim->hold[w] = weir__program_copy(program, transition->held[w]);
+	interim->release[w] = weir__program_copy(program, transition->held[w] | transition->drained[w]);
+	if (interim->release[w])
+		interim->release[w]->owned = reached(interim->release[w]);
+	if (!weir__shape_has_worker(apply->new, apply->old->workers[w]))
+		interim->end[w] = idle_program(apply->new);
+	return interim->hold[w] && interim->release[w] &&
+	       (interim->end[w] || weir__shape_has_worker(apply->new, apply->old->workers[w]));
+}
+
+static int make_interim(struct apply *apply)
+{
+	struct interim *interim = calloc(1, sizeof(*interim));
+	bool made = interim;
+
+	apply->interim = interim;
+	if (made) {
+		interim->note = malloc(sizeof(*interim->note));
+		apply->old_note = malloc(sizeof(*apply->old_note));
+		made = interim->note && apply->old_note;
+	}
+	for (unsigned w = 0; made && w < apply->old->n_workers; w++)
+		made = make_for_old(apply, w);
+	for (unsigned w = 0; made && w < apply->new->n_workers; w++)
+		if (!weir__shape_has_worker(apply->old, apply->new->workers[w])) {
+			interim->begin[w] = idle_program(apply->old);
+			made = interim->begin[w];
+		}
+	return made ? 0 : weir_failed(apply->err, -ENOMEM, "no memory for the programs of the change");
+}
+
+/* --- preparing: all that can fail, beside the traffic ----------------------------------------------------- */
+
+static int open_endpoints(struct apply *apply)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < apply->new->n_endpoints; i++)
+		if (!weir__shape_has_endpoint(apply->old, apply->new->endpoints[i]))
+			rc = weir__endpoint_open(apply->new->endpoints[i], apply->plan->endpoints[i].options,
+						 apply->err);
+	weir__error_at(apply->err, "%s", "");
+	return rc;
+}
+
+static int start_workers(struct apply *apply)
+{
+	int rc = 0;
+
+	for (unsigned w = 0; rc == 0 && w < apply->new->n_workers; w++) {
+		if (!apply->interim->begin[w])
+			continue;
+		weir__worker_publish(apply->new->workers[w], apply->interim->begin[w]);
+		if (apply->pipeline->running)
+			rc = weir__worker_start(apply->new->workers[w], &apply->new->given[w], apply->err);
+	}
+	return rc;
+}
+
+/* What the old shape says of a worker of the new one; NULL: it is new. */
+static const struct weir_worker *given_before(const struct apply *apply, unsigned w)
+{
+	for (unsigned i = 0; i < apply->old->n_workers; i++)
+		if (apply->old->workers[i] == apply->new->workers[w])
+			return &apply->old->given[i];
+	return NULL;
+}
+
+static bool pins_differ(const struct weir_worker *a, const struct weir_worker *b)
+{
+	return a->unpinned != b->unpinned || (!a->unpinned && a->cpu != b->cpu);
+}
+
+static void pin_back(struct apply *apply, unsigned n)
+{
+	for (unsigned w = 0; w < n; w++) {
+		const struct weir_worker *before = given_before(apply, w);
+
+		if (before && pins_differ(before, &apply->new->given[w]))
+			weir__worker_pin(apply->new->workers[w], before, apply->err);
+	}
+}
+
+/* The last thing that can fail before traffic is touched. */
+static int pin_workers(struct apply *apply)
+{
+	for (unsigned w = 0; apply->pipeline->running && w < apply->new->n_workers; w++) {
+		const struct weir_worker *before = given_before(apply, w);
+		int rc = 0;
+
+		if (before && pins_differ(before, &apply->new->given[w]))
+			rc = weir__worker_pin(apply->new->workers[w], &apply->new->given[w], apply->err);
+		if (rc < 0) {
+			pin_back(apply, w);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+static int prepare(struct apply *apply)
+{
+	int rc = make_interim(apply);
+
+	if (rc == 0)
+		rc = open_endpoints(apply);
+	if (rc == 0)
+		rc = start_workers(apply);
+	if (rc == 0)
+		rc = pin_workers(apply);
+	return rc;
+}
+
+/* The new workers run nothing yet, so that they end at once. */
+static void stop_new_workers(struct apply *apply)
+{
+	for (unsigned w = 0; w < apply->new->n_workers; w++)
+		if (!weir__shape_has_worker(apply->old, apply->new->workers[w]))
+			weir__worker_stop(apply->new->workers[w], UINT64_MAX);
+}
+
+/* --- the swap --------------------------------------------------------------------------------------------- */
+
+static int publish(struct apply *apply, const struct weir__shape *shape,
+		   const struct weir__program *const programs[])
+{
+	const uint64_t begin = weir__now();
+
+	for (unsigned w = 0; w < shape->n_workers; w++)
+		weir__worker_publish(shape->workers[w], programs[w]);
+	apply->report->publish_us += us_since(begin);
+	return 0;
+}
+
+static int grace(struct apply *apply, const struct weir__shape *shape)
+{
+	const uint64_t begin = weir__now();
+	int rc = weir__grace_of(shape, weir__bits(shape->n_workers), apply->deadline, apply->err);
+
+	apply->report->grace_us += us_since(begin);
+	return rc;
+}
+
+typedef const struct weir__program *const *programs;
+
+/* Nothing new comes to what must be drained, and then it is empty. */
+static int drain(struct apply *apply)
+{
+	const uint64_t begin = weir__now();
+	int rc;
+
+	publish(apply, apply->old, (programs)apply->interim->hold);
+	rc = grace(apply, apply->old);
+	if (rc == 0)
+		rc = weir__drain(apply->pipeline, &apply->transition.drain, apply->deadline, apply->err);
+	apply->report->drain_us = us_since(begin);
+	return rc;
+}
+
+/* After it, no worker uses a row that another one will run. */
+static int release(struct apply *apply)
+{
+	publish(apply, apply->old, (programs)apply->interim->release);
+	return grace(apply, apply->old);
+}
+
+/* Back to what it was: all rows and all they hold are still where they were. */
+static void roll_back(struct apply *apply)
+{
+	struct weir_error unused;
+
+	publish(apply, apply->old, apply->old->programs);
+	weir__error_clear(&unused);
+	/* A short time: who is not stuck needs no more. */
+	if (weir__grace_of(apply->old, weir__bits(apply->old->n_workers), weir__now() + 10000000, &unused) <
+	    0) {
+		struct weir__retired *note = apply->interim->note;
+
+		apply->interim->note = NULL;
+		weir__retire(apply->pipeline, note, apply->interim, free_interim);
+		apply->interim = NULL;
+	}
+}
+
+static bool needs_hold(const struct apply *apply)
+{
+	return apply->transition.n_held || apply->transition.n_drained || apply->transition.must_drain;
+}
+
+/* The way up to the point from which there is no way back. */
+static int clear_way(struct apply *apply)
+{
+	int rc = 0;
+
+	if (!needs_hold(apply))
+		return 0;
+	if (apply->transition.must_drain)
+		rc = drain(apply);
+	if (rc == 0)
+		rc = release(apply);
+	if (rc < 0)
+		roll_back(apply);
+	return rc;
+}
+
+static void publish_end(struct apply *apply)
+{
+	for (unsigned w = 0; w < apply->old->n_workers; w++)
+		if (apply->interim->end[w])
+			weir__worker_publish(apply->old->workers[w], apply->interim->end[w]);
+}
+
+/* Every worker of both shapes takes up its new program. */
+static int enter(struct apply *apply)
+{
+	int rc;
+
+	weir__pool_grow(&apply->pipeline->pool, &apply->growth);
+	publish(apply, apply->new, apply->new->programs);
+	publish_end(apply);
+	rc = grace(apply, apply->old);
+	if (rc == 0)
+		rc = grace(apply, apply->new);
+	return rc;
+}
+
+/* --- afterwards ------------------------------------------------------------------------------------------- */
+
+/* A shape without what the next one has, to be freed when nobody uses it any more. */
+struct remains {
+	struct weir_pipeline *pipeline;
+	struct weir__shape *shape;
+	struct interim *interim;
+};
+
+static void free_remains(void *memory)
+{
+	struct remains *remains = memory;
+	struct weir__shape *shape = remains->shape;
+
+	for (unsigned w = 0; w < shape->n_workers; w++)
+		if (shape->workers[w])
+			weir__worker_stop(shape->workers[w], UINT64_MAX);
+	pthread_mutex_lock(&remains->pipeline->parts);
+	weir__totals_add(&remains->pipeline->gone, shape);
+	pthread_mutex_unlock(&remains->pipeline->parts);
+	weir__shape_free(shape);
+	free_interim(remains->interim);
+	free(remains);
+}
+
+static void replace_shape(struct apply *apply)
+{
+	pthread_mutex_lock(&apply->pipeline->parts);
+	apply->pipeline->shape = apply->new;
+	pthread_mutex_unlock(&apply->pipeline->parts);
+}
