@@ -18,6 +18,7 @@
 #include <weir/generator.h>
 #include <weir/mac_filter.h>
 #include <weir/null.h>
+#include <weir/option.h>
 #include <weir/pair.h>
 #include <weir/pcap.h>
 #include <weir/pipeline.h>
