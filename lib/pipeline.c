@@ -59,8 +59,8 @@ static int init_worker(struct weir_pipeline *pipeline, struct weir__worker *work
 	worker->spill.jumbo = worker->stash[1].index;
 	worker->spill.jumbo_n = &worker->stash[1].n;
 	if (!pipeline->pool.jumbo)
-		worker->spill.scratch = malloc(WEIR__SCRATCH_SIZE);
-	if (!pipeline->pool.jumbo && !worker->spill.scratch)
+		worker->scratch = malloc(WEIR__SCRATCH_SIZE);
+	if (!pipeline->pool.jumbo && !worker->scratch)
 		return -ENOMEM;
 	return weir__doorbell_open(&worker->bell);
 }
@@ -89,7 +89,7 @@ static void free_workers(struct weir_pipeline *pipeline)
 	for (unsigned i = 0; i < pipeline->n_workers; i++) {
 		if (pipeline->workers[i].bell.fd >= 0)
 			weir__doorbell_close(&pipeline->workers[i].bell);
-		free(pipeline->workers[i].spill.scratch);
+		free(pipeline->workers[i].scratch);
 	}
 	free(pipeline->workers);
 }

@@ -47,6 +47,7 @@ struct weir__worker {
 	struct weir_writer writer;
 
 	/* Fixed at creation. */
+	uint8_t *scratch;    /* of spill, in a pool that was made without jumbo buffers; else NULL */
 	uint32_t read_limit; /* packets of one read, at most WEIR_VECTOR_SIZE */
 	struct weir_pipeline *pipeline;
 	struct weir__pool *pool;
