@@ -21,6 +21,13 @@ struct interim {
 	struct weir__retired *note;
 };
 
+/* What the new shape does not have, to be freed when nobody uses it any more. */
+struct remains {
+	struct weir_pipeline *pipeline;
+	struct weir__shape *shape;
+	struct interim *interim;
+};
+
 struct apply {
 	struct weir_pipeline *pipeline;
 	const struct weir_apply *options;
@@ -30,8 +37,9 @@ struct apply {
 	struct weir__shape *new;
 	struct weir__transition transition;
 	struct interim *interim;
-	struct weir__retired *old_note; /* for the old shape, if a worker is stuck at the end */
-	struct weir__pool_growth growth;
+	struct remains *remains; /* taken before the swap, which must not fail */
+	struct weir__retired *note;
+	struct weir__growth *growth; /* of the pool; NULL: none */
 	struct weir_report *report;
 	uint64_t deadline;
 };
@@ -100,8 +108,9 @@ static int make_interim(struct apply *apply)
 	apply->interim = interim;
 	if (made) {
 		interim->note = malloc(sizeof(*interim->note));
-		apply->old_note = malloc(sizeof(*apply->old_note));
-		made = interim->note && apply->old_note;
+		apply->note = malloc(sizeof(*apply->note));
+		apply->remains = malloc(sizeof(*apply->remains));
+		made = interim->note && apply->note && apply->remains;
 	}
 	for (unsigned w = 0; made && w < apply->old->n_workers; w++)
 		made = make_for_old(apply, w);
@@ -165,7 +174,6 @@ static void pin_back(struct apply *apply, unsigned n)
 	}
 }
 
-/* The last thing that can fail before traffic is touched. */
 static int pin_workers(struct apply *apply)
 {
 	for (unsigned w = 0; apply->pipeline->running && w < apply->new->n_workers; w++) {
@@ -182,10 +190,27 @@ static int pin_workers(struct apply *apply)
 	return 0;
 }
 
+/* What the new configuration needs more than the pool has. */
+static uint32_t missing(uint32_t wanted, uint32_t has)
+{
+	return wanted > has ? wanted - has : 0;
+}
+
+static int grow_pool(struct apply *apply)
+{
+	struct weir__pool *pool = &apply->pipeline->pool;
+	const uint32_t small = missing(apply->plan->pool.small, pool->small);
+	const uint32_t jumbo = missing(apply->plan->pool.jumbo, pool->jumbo);
+
+	return small || jumbo ? weir__pool_prepare(pool, small, jumbo, &apply->growth, apply->err) : 0;
+}
+
 static int prepare(struct apply *apply)
 {
 	int rc = make_interim(apply);
 
+	if (rc == 0)
+		rc = grow_pool(apply);
 	if (rc == 0)
 		rc = open_endpoints(apply);
 	if (rc == 0)
@@ -205,15 +230,15 @@ static void stop_new_workers(struct apply *apply)
 
 /* --- the swap --------------------------------------------------------------------------------------------- */
 
-static int publish(struct apply *apply, const struct weir__shape *shape,
-		   const struct weir__program *const programs[])
+typedef const struct weir__program *const *programs;
+
+static void publish(struct apply *apply, const struct weir__shape *shape, programs programs)
 {
 	const uint64_t begin = weir__now();
 
 	for (unsigned w = 0; w < shape->n_workers; w++)
 		weir__worker_publish(shape->workers[w], programs[w]);
 	apply->report->publish_us += us_since(begin);
-	return 0;
 }
 
 static int grace(struct apply *apply, const struct weir__shape *shape)
@@ -224,8 +249,6 @@ static int grace(struct apply *apply, const struct weir__shape *shape)
 	apply->report->grace_us += us_since(begin);
 	return rc;
 }
-
-typedef const struct weir__program *const *programs;
 
 /* Nothing new comes to what must be drained, and then it is empty. */
 static int drain(struct apply *apply)
@@ -299,7 +322,8 @@ static int enter(struct apply *apply)
 {
 	int rc;
 
-	weir__pool_grow(&apply->pipeline->pool, &apply->growth);
+	if (apply->growth)
+		weir__pool_commit(&apply->pipeline->pool, apply->growth);
 	publish(apply, apply->new, apply->new->programs);
 	publish_end(apply);
 	rc = grace(apply, apply->old);
@@ -309,13 +333,6 @@ static int enter(struct apply *apply)
 }
 
 /* --- afterwards ------------------------------------------------------------------------------------------- */
-
-/* A shape without what the next one has, to be freed when nobody uses it any more. */
-struct remains {
-	struct weir_pipeline *pipeline;
-	struct weir__shape *shape;
-	struct interim *interim;
-};
 
 static void free_remains(void *memory)
 {
@@ -333,9 +350,165 @@ static void free_remains(void *memory)
 	free(remains);
 }
 
-static void replace_shape(struct apply *apply)
+static void finish(struct apply *apply, bool stuck)
 {
-	pthread_mutex_lock(&apply->pipeline->parts);
-	apply->pipeline->shape = apply->new;
-	pthread_mutex_unlock(&apply->pipeline->parts);
+	struct weir_pipeline *pipeline = apply->pipeline;
+	struct remains *remains = apply->remains;
+
+	for (unsigned i = 0; i < apply->new->n_endpoints; i++)
+		if (!weir__shape_has_endpoint(apply->old, apply->new->endpoints[i]))
+			weir__endpoint_created(apply->new->endpoints[i]);
+	weir__shape_subtract(apply->old, apply->new);
+	*remains = (struct remains){ pipeline, apply->old, apply->interim };
+	pthread_mutex_lock(&pipeline->parts);
+	pipeline->shape = apply->new;
+	pthread_mutex_unlock(&pipeline->parts);
+	if (stuck) {
+		weir__retire(pipeline, apply->note, remains, free_remains);
+		apply->note = NULL;
+	} else {
+		/* A producer with its old program may have rung the old consumer of a ring. */
+		weir__pipeline_ring(pipeline);
+		weir__retired_free(pipeline);
+		free_remains(remains);
+	}
+	apply->remains = NULL;
+	apply->interim = NULL;
+	apply->growth = NULL;
+	apply->new = NULL;
+}
+
+/* Everything that was made for nothing. */
+static void undo(struct apply *apply)
+{
+	if (apply->growth)
+		weir__pool_abandon(&apply->pipeline->pool, apply->growth);
+	if (apply->interim)
+		free_interim(apply->interim);
+	if (apply->new) {
+		stop_new_workers(apply);
+		weir__shape_subtract(apply->new, apply->old);
+		weir__shape_free(apply->new);
+	}
+	free(apply->remains);
+	free(apply->note);
+	weir__plan_free(apply->plan);
+	free(apply->plan);
+}
+
+/* --- all of it -------------------------------------------------------------------------------------------- */
+
+/* What was fixed when the pool was made. */
+static int check_pool(struct apply *apply)
+{
+	const struct weir__pool *pool = &apply->pipeline->pool;
+	int rc = 0;
+
+	weir__error_at(apply->err, "pool");
+	if (apply->plan->headroom > pool->headroom)
+		rc = weir_invalid(apply->err, "headroom",
+				  "the chains prepend %u bytes, and the pool was made with %u",
+				  apply->plan->headroom, pool->headroom);
+	if (apply->plan->tailroom > pool->tailroom)
+		rc = weir_invalid(apply->err, "tailroom",
+				  "the chains append %u bytes, and the pool was made with %u",
+				  apply->plan->tailroom, pool->tailroom);
+	weir__error_at(apply->err, "%s", "");
+	return rc;
+}
+
+static int make_plan(struct apply *apply, const struct weir_config *config)
+{
+	int rc;
+
+	apply->plan = malloc(sizeof(*apply->plan));
+	if (!apply->plan)
+		return weir_failed(apply->err, -ENOMEM, "no memory for a plan");
+	rc = weir__plan_make(apply->plan, config, apply->err);
+	if (rc == 0)
+		rc = check_pool(apply);
+	if (rc == 0)
+		rc = weir__build(&apply->new, apply->pipeline, apply->plan, apply->old);
+	if (rc == 0 && weir__transition_find(&apply->transition, apply->old, apply->new) < 0)
+		rc = weir_failed(apply->err, -ENOMEM, "no memory to compare the configurations");
+	return rc;
+}
+
+static int make_report(struct apply *apply)
+{
+	const struct weir__pool *pool = &apply->pipeline->pool;
+	const bool grows = missing(apply->plan->pool.small, pool->small) ||
+			   missing(apply->plan->pool.jumbo, pool->jumbo);
+
+	apply->report = weir__report_make(apply->old, apply->new, grows);
+	if (!apply->report)
+		return weir_failed(apply->err, -ENOMEM, "no memory for a report");
+	apply->report->held = apply->transition.n_held;
+	apply->report->drained = apply->transition.n_drained;
+	return 0;
+}
+
+/* Everything is made: puts it in the place of the old. */
+static int swap(struct apply *apply)
+{
+	const uint64_t begin = weir__now();
+	int rc;
+
+	apply->deadline = apply->options->deadline_ms ? begin + apply->options->deadline_ms * 1000000ull
+						      : weir__change_deadline(apply->pipeline);
+	rc = clear_way(apply);
+	if (rc < 0) {
+		pin_back(apply, apply->new->n_workers);
+		return rc;
+	}
+	rc = enter(apply);
+	if (needs_hold(apply))
+		apply->report->held_us = us_since(begin);
+	if (rc < 0)
+		weir__log(apply->pipeline, WEIR_LOG_WARNING,
+			  "the change is made, but a worker has not taken it up: %s", apply->err->text);
+	finish(apply, rc < 0);
+	return rc;
+}
+
+static int apply_config(struct apply *apply, const struct weir_config *config)
+{
+	const uint64_t begin = weir__now();
+	int rc = weir__pipeline_ready(apply->pipeline, apply->err);
+
+	if (rc == 0)
+		rc = make_plan(apply, config);
+	if (rc == 0)
+		rc = make_report(apply);
+	if (rc < 0 || apply->options->dry_run)
+		return rc;
+	rc = prepare(apply);
+	apply->report->prepare_us = us_since(begin);
+	if (rc == 0)
+		rc = swap(apply);
+	apply->report->total_us = us_since(begin);
+	return rc;
+}
+
+int weir_pipeline_apply_with(struct weir_pipeline *pipeline, const struct weir_config *config,
+			     struct weir_error *err, const struct weir_apply *options)
+{
+	struct weir_error unused;
+	struct apply apply = { .pipeline = pipeline, .options = options, .err = err ? err : &unused };
+	int rc;
+
+	if (options->report)
+		*options->report = NULL;
+	weir__error_clear(apply.err);
+	pthread_mutex_lock(&pipeline->control);
+	apply.old = pipeline->shape;
+	rc = apply_config(&apply, config);
+	undo(&apply);
+	pthread_mutex_unlock(&pipeline->control);
+	weir__error_at(apply.err, "%s", "");
+	if (options->report && rc == 0)
+		*options->report = apply.report;
+	else
+		weir_report_free(apply.report);
+	return rc;
 }

@@ -87,7 +87,7 @@ static void read_row(struct snapshot *snapshot, const struct weir__row *row)
 	const struct weir__counters *from = &row->counters;
 
 	*stage = (struct weir_stage_counters){
-		.path = row->path,
+		.path = write_text(snapshot, row->path),
 		.type = row->endpoint ? row->endpoint->type->name : row->type->name,
 		.worker = row->worker->name,
 		.packets = load(&from->packets),
@@ -199,7 +199,7 @@ struct weir_counters *weir_counters_read(struct weir_pipeline *pipeline)
 		read_worker(&counters->workers[counters->n_workers++], &pipeline->workers[i]);
 		free_buffers += load(&pipeline->workers[i].stashed);
 	}
-	counters->buffers = pipeline->pool.small + pipeline->pool.jumbo;
+	counters->buffers = weir__pool_small(&pipeline->pool) + weir__pool_jumbo(&pipeline->pool);
 	/* While traffic flows, a vector may be seen in two places or in none. */
 	if (free_buffers > counters->buffers)
 		free_buffers = counters->buffers;

@@ -23,12 +23,12 @@ void weir__worker_free(struct weir__worker *worker, const uint32_t *index, uint3
 
 	weir__check_pass(pool, index, n, WEIR__OWNER_WORKER, WEIR__OWNER_POOL, path);
 	for (uint32_t i = 0; i < n; i++) {
-		struct weir__stash *stash = &worker->stash[weir__pool_is_jumbo(pool, index[i])];
+		struct weir__stash *stash = &worker->stash[weir__pool_is_jumbo(index[i])];
 
 		stash->index[stash->n++] = index[i];
 	}
 	for (int jumbo = 0; jumbo < 2; jumbo++)
-		while (worker->stash[jumbo].n > (WEIR__STASH_BATCHES - 1) * pool->depot[jumbo].batch) {
+		while (worker->stash[jumbo].n > (WEIR__STASH_BATCHES - 1) * weir__pool_batch(jumbo)) {
 			weir__stash_shrink(&worker->stash[jumbo], pool, jumbo);
 			gave = true;
 		}
@@ -55,8 +55,10 @@ static void give_back(struct weir__worker *worker)
 static bool take(struct weir__worker *worker)
 {
 	struct weir__pool *pool = worker->pool;
+	const bool jumbo = weir__pool_jumbo(pool) > 0;
 
-	if (pool->jumbo && !worker->stash[1].n && !weir__stash_refill(&worker->stash[1], pool, true))
+	worker->spill.scratch = jumbo ? NULL : worker->scratch; /* the pool may have got its first ones */
+	if (jumbo && !worker->stash[1].n && !weir__stash_refill(&worker->stash[1], pool, true))
 		return false;
 	if (worker->stash[0].n < WEIR_VECTOR_SIZE)
 		weir__stash_refill(&worker->stash[0], pool, false);
@@ -209,7 +211,6 @@ static void adopt(struct weir__worker *worker, const struct weir__program *progr
 	worker->hung_up = 0;
 	__atomic_store_n(&worker->blocked, backlogs(program), __ATOMIC_RELAXED);
 	__atomic_store_n(&worker->at, NULL, __ATOMIC_RELAXED); /* that row may go */
-	worker->spill.scratch = weir__pool_has_jumbo(worker->pool) ? NULL : worker->scratch;
 	worker->spin_min_ns = program->spin_min_ns;
 	worker->spin_max_ns = program->spin_max_ns;
 	worker->spin_ns = program->spin_min_ns;

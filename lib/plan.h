@@ -57,7 +57,9 @@ struct weir__plan {
 	unsigned n_chains;
 	struct weir__plan_row rows[WEIR_CHAINS_MAX * WEIR_STAGES_MAX];
 	unsigned n_rows;
-	struct weir__pool_size pool;
+	uint32_t headroom; /* that the longest ways through the chains need */
+	uint32_t tailroom;
+	struct weir__pool_size pool; /* with room for longer ways, too */
 };
 
 /* The first members of the options of stages, whatever the type. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "option.h"
+#include "plan.h"
 #include "report.h"
 
 /* While a report is made: it points to the memory of the report, which is one piece. */
@@ -69,10 +70,26 @@ static const struct weir__place *counterpart(const struct weir__shape *shape, co
 	return place;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_exits(const struct weir__place *a, const struct weir__place *b)
+{
+	const struct weir__stage_options *before = a->options;
+	const struct weir__stage_options *after = b->options;
+
+	for (unsigned k = 0; a->row->kind == WEIR__ROW_STAGE && k < WEIR_EXITS_MAX; k++)
+		if (!same_text(before->exit[k], after->exit[k]))
+			return false;
+	return true;
+}
+
 static bool same_options(const struct weir__place *a, const struct weir__place *b)
 {
 	return a->type->options && weir__options_equal(a->type->options, a->options, b->options) &&
-	       weir__exits_equal(a, b);
+	       same_exits(a, b);
 }
 
 static enum weir_fate row_fate(const struct weir__shape *old, const struct weir__place *place)

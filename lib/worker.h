@@ -49,7 +49,6 @@ struct weir__worker {
 	int32_t cpu_clock;           /* of the thread; 0: it does not run; read by others */
 	struct weir__stash stash[2]; /* small, jumbo */
 	struct weir__spill spill;
-	void *scratch;              /* for spill while the pool has no jumbo buffers */
 	const struct weir__row *at; /* the row that it came to last; NULL: none yet; read by others */
 	struct weir_work work;
 	struct weir_reader reader;
@@ -63,6 +62,7 @@ struct weir__worker {
 	char stuck_in[64]; /* the row in which it is or was */
 
 	/* Fixed at creation. */
+	uint8_t *scratch;    /* of spill, in a pool that was made without jumbo buffers; else NULL */
 	uint32_t read_limit; /* packets of one read, at most WEIR_VECTOR_SIZE */
 	struct weir_pipeline *pipeline;
 	struct weir__pool *pool;

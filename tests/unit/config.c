@@ -182,9 +182,8 @@ static const struct wrong workers[] = {
 };
 
 static const struct wrong pools[] = {
-	POOL("pool: buffers: 16777217 is more than 16777216: make the rings smaller",
-	     .buffers = (1 << 24) + 1),
-	{ "pool: buffers: 18284885 is more than 16777216: make the rings smaller",
+	POOL("pool: buffers: 8388609 is more than 8388608: make the rings smaller", .buffers = (1 << 23) + 1),
+	{ "pool: buffers: 18284885 is more than 8388608: make the rings smaller",
 	  { ENDS, RXTX,
 	    ROWS(WIDE(1), PASS(1), BACK(1), PASS(2), WIDE(2), PASS(3), BACK(2), PASS(4), WIDE(3), PASS(5),
 		 BACK(3), PASS(6), WIDE(4), PASS(7), BACK(4), PASS(8), WIDE(5)) } },
@@ -196,6 +195,8 @@ static const struct wrong pools[] = {
 	POOL("pool: room: 65536 is not between 128 and 65535", .room = 65536),
 	POOL("pool: jumbo: 65537 is more than 65536", .jumbo = 65537),
 	POOL("pool: jumbo: 7 are too few for 1 workers: set it to 8", .jumbo = 7),
+	POOL("pool: headroom: 4097 is more than 4096", .headroom = 4097),
+	POOL("pool: tailroom: 4097 is more than 4096", .tailroom = 4097),
 };
 
 static const struct wrong chains[] = {
@@ -563,6 +564,7 @@ static const struct weir_config right[] = {
 	  .chains = { { "flow", .stages = { weir_read("in", .worker = "123456789012345"), WRITE } } } },
 	{ ENDS, RX, FLOW, .pool = { .buffers = 186, .room = 128, .jumbo = 8 } },
 	{ ENDS, RX, FLOW, .pool = { .buffers = 62, .overcommit = true, .room = 65535, .jumbo = 65536 } },
+	{ ENDS, RX, FLOW, .pool = { .headroom = 4096, .tailroom = 4096 } },
 	{ ENDS, RXTX, ROWS(weir_ring(.worker = "tx", .capacity = 65535)) },
 	/* Layers. */
 	{ ENDS, RX,
