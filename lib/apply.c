@@ -232,12 +232,12 @@ static void stop_new_workers(struct apply *apply)
 
 typedef const struct weir__program *const *programs;
 
-static void publish(struct apply *apply, const struct weir__shape *shape, programs programs)
+static void publish(struct apply *apply, const struct weir__shape *shape, programs of_workers)
 {
 	const uint64_t begin = weir__now();
 
 	for (unsigned w = 0; w < shape->n_workers; w++)
-		weir__worker_publish(shape->workers[w], programs[w]);
+		weir__worker_publish(shape->workers[w], of_workers[w]);
 	apply->report->publish_us += us_since(begin);
 }
 

@@ -16,6 +16,9 @@ struct weir__totals {
 	uint64_t dropped;
 };
 
+/* Adds what the rows of a shape have counted. Rows that another shape took over are NULL. */
+void weir__totals_add(struct weir__totals *totals, const struct weir__shape *shape);
+
 struct weir_pipeline {
 	struct weir__pool pool;
 	/* Held by each control call, as long as it takes. */

@@ -134,6 +134,9 @@ void weir__worker_sleep(struct weir__worker *worker)
 	struct wait wait;
 	bool rung = false;
 
+	/* What is blocked, by bit, is told of the program of the last pass. */
+	if (program->version != worker->version)
+		return;
 	announce(worker, program);
 	if (prepare(worker, program, &wait)) {
 		block(worker, &wait);

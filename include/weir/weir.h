@@ -8,6 +8,7 @@
 #include <weir/af_encap.h>
 #include <weir/base.h>
 #include <weir/buf.h>
+#include <weir/change.h>
 #include <weir/config.h>
 #include <weir/counters.h>
 #include <weir/endpoint.h>

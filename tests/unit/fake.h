@@ -446,7 +446,7 @@ static inline struct weir_counters *run(struct weir_pipeline *pipeline)
 /* The worker has ended its last pass and sleeps, or is about to: it may still find work that came since. */
 static inline bool is_asleep(struct weir_pipeline *pipeline, unsigned worker)
 {
-	return __atomic_load_n(&pipeline->workers[worker].bell.sleeping, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&pipeline->shape->workers[worker]->bell.sleeping, __ATOMIC_ACQUIRE);
 }
 
 #endif
