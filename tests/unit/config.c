@@ -8,6 +8,8 @@
 
 #include "fake.h"
 
+#include "plan.h"
+
 /* Stages of the test. */
 struct shape {
 	WEIR_STAGE_OPTIONS
@@ -770,6 +772,43 @@ static void computes_the_pool(void **state)
 	refuses(&config, "pool: jumbo: 71 are too few for 9 workers: set it to 72");
 }
 
+/* What the chains need, what is kept for later changes: the larger of both. */
+static void leaves_room_in_front_and_behind(void **state)
+{
+	const struct {
+		struct weir_config config;
+		uint32_t headroom, tailroom;
+	} cases[] = {
+		{ { ENDS, RX, FLOW }, 128, 64 },
+		{ { ENDS, RX, FLOW, .pool = { .headroom = 1, .tailroom = 2 } }, 1, 2 },
+		{ { ENDS, RX, FLOW, .pool = { .headroom = 1000, .tailroom = 2000 } }, 1000, 2000 },
+		{ { .endpoints = { fake("in"), fake("out", .headroom = 300, .tailroom = 100) },
+		    RX,
+		    ROWS(grow(.name = "a"), grow(.name = "b")) },
+		  308,
+		  100 },
+		{ { .endpoints = { fake("in"), fake("out", .headroom = 300, .tailroom = 100) },
+		    RX,
+		    ROWS(grow(.name = "a")),
+		    .pool = { .headroom = 303, .tailroom = 101 } },
+		  304,
+		  101 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < countof(cases); i++) {
+		struct weir__plan *plan = malloc(sizeof(*plan));
+		struct weir_error err;
+
+		assert_non_null(plan);
+		assert_int_equal(weir__plan_make(plan, &cases[i].config, &err), 0);
+		assert_int_equal(plan->pool.headroom, cases[i].headroom);
+		assert_int_equal(plan->pool.tailroom, cases[i].tailroom);
+		weir__plan_free(plan);
+		free(plan);
+	}
+}
+
 /* Pinned to a processor that there is but not for this thread, and to one that cannot be. */
 static void knows_the_processors(void **state)
 {
@@ -962,6 +1001,7 @@ int main(void)
 		cmocka_unit_test(does_not_follow_every_way),
 		cmocka_unit_test(refuses_types_that_break_their_rules),
 		cmocka_unit_test(computes_the_pool),
+		cmocka_unit_test(leaves_room_in_front_and_behind),
 		cmocka_unit_test(knows_the_processors),
 		cmocka_unit_test(refuses_descriptors),
 		cmocka_unit_test(counts_the_entries_of_lists),

@@ -128,6 +128,32 @@ static void gives_back_what_it_cannot_use(void **state)
 	weir_pipeline_destroy(pipeline);
 }
 
+/* A pool without jumbo buffers gets some while its workers are there: what was too long goes on from then. */
+static void uses_the_first_jumbo_buffers(void **state)
+{
+	const struct weir_config config = CONFIG(.room = 9000);
+	struct weir_pipeline *pipeline = create(&config);
+	struct weir_error err;
+
+	(void)state;
+	assert_int_equal(pipeline->pool.jumbo, 0);
+	fakes[0].bytes = FAKE_PACKET_MAX;
+	fake_give(&fakes[0], 40);
+	while (fakes[0].given < 40)
+		turn(pipeline, 0);
+	turn(pipeline, 1);
+	assert_int_equal(fakes[1].taken, 0);
+	assert_int_equal(weir__pool_grow(&pipeline->pool, 0, 16, &err), 0);
+	fake_give(&fakes[0], 40);
+	for (int i = 0; i < 100 && fakes[1].taken < 40; i++) {
+		pipeline->workers[0].ready = UINT64_MAX;
+		turn(pipeline, 0);
+		turn(pipeline, 1);
+	}
+	assert_int_equal(fakes[1].taken, 40);
+	weir_pipeline_destroy(pipeline);
+}
+
 /* Somebody began to starve after the last turn of a worker that has buffers to spare. */
 static void does_not_sleep_on_what_others_need(void **state)
 {
@@ -239,6 +265,7 @@ int main(void)
 		test(takes_a_bounded_share_of_each_input),
 		test(does_not_ask_an_empty_input_again),
 		test(gives_back_what_it_cannot_use),
+		test(uses_the_first_jumbo_buffers),
 		test(does_not_sleep_on_what_others_need),
 		test(does_not_sleep_on_work),
 		test(wakes_for_a_descriptor),
