@@ -49,7 +49,8 @@ static uint64_t us_since(uint64_t begin)
 	return (weir__now() - begin) / 1000;
 }
 
-/* --- programs on the way ---------------------------------------------------------------------------------- */
+/* --- programs on the way ----------------------------------------------------------------------------------
+ */
 
 static void free_interim(void *memory)
 {
@@ -122,7 +123,8 @@ static int make_interim(struct apply *apply)
 	return made ? 0 : weir_failed(apply->err, -ENOMEM, "no memory for the programs of the change");
 }
 
-/* --- preparing: all that can fail, beside the traffic ----------------------------------------------------- */
+/* --- preparing: all that can fail, beside the traffic -----------------------------------------------------
+ */
 
 static int open_endpoints(struct apply *apply)
 {
@@ -228,7 +230,8 @@ static void stop_new_workers(struct apply *apply)
 			weir__worker_stop(apply->new->workers[w], UINT64_MAX);
 }
 
-/* --- the swap --------------------------------------------------------------------------------------------- */
+/* --- the swap ---------------------------------------------------------------------------------------------
+ */
 
 typedef const struct weir__program *const *programs;
 
@@ -332,7 +335,8 @@ static int enter(struct apply *apply)
 	return rc;
 }
 
-/* --- afterwards ------------------------------------------------------------------------------------------- */
+/* --- afterwards -------------------------------------------------------------------------------------------
+ */
 
 static void free_remains(void *memory)
 {
@@ -358,11 +362,11 @@ static void finish(struct apply *apply, bool stuck)
 	for (unsigned i = 0; i < apply->new->n_endpoints; i++)
 		if (!weir__shape_has_endpoint(apply->old, apply->new->endpoints[i]))
 			weir__endpoint_created(apply->new->endpoints[i]);
-	weir__shape_subtract(apply->old, apply->new);
-	*remains = (struct remains){ pipeline, apply->old, apply->interim };
 	pthread_mutex_lock(&pipeline->parts);
 	pipeline->shape = apply->new;
 	pthread_mutex_unlock(&pipeline->parts);
+	weir__shape_subtract(apply->old, apply->new);
+	*remains = (struct remains){ pipeline, apply->old, apply->interim };
 	if (stuck) {
 		weir__retire(pipeline, apply->note, remains, free_remains);
 		apply->note = NULL;
@@ -396,7 +400,8 @@ static void undo(struct apply *apply)
 	free(apply->plan);
 }
 
-/* --- all of it -------------------------------------------------------------------------------------------- */
+/* --- all of it --------------------------------------------------------------------------------------------
+ */
 
 /* What was fixed when the pool was made. */
 static int check_pool(struct apply *apply)

@@ -35,7 +35,8 @@ static uint32_t capacity_of(const struct weir__plan_row *row)
 	return options->capacity ? options->capacity : WEIR__RING_CAPACITY;
 }
 
-/* --- parts ------------------------------------------------------------------------------------------------ */
+/* --- parts ------------------------------------------------------------------------------------------------
+ */
 
 static struct weir__endpoint *same_endpoint(const struct weir__shape *old,
 					    const struct weir__plan_endpoint *wanted)
@@ -96,7 +97,8 @@ static int add_workers(struct builder *builder)
 	return 0;
 }
 
-/* --- rows ------------------------------------------------------------------------------------------------- */
+/* --- rows -------------------------------------------------------------------------------------------------
+ */
 
 static bool is_placed(const struct weir__shape *shape, const struct weir__row *row)
 {
@@ -184,7 +186,8 @@ static struct weir__row *add_row(struct builder *builder, uint32_t index, uint32
 	return wanted->type->options && !place->options ? NULL : row;
 }
 
-/* --- programs --------------------------------------------------------------------------------------------- */
+/* --- programs ---------------------------------------------------------------------------------------------
+ */
 
 /* The operation of a row in the program of a worker. */
 static int add_op(struct builder *builder, uint32_t index, uint32_t worker)
@@ -325,7 +328,8 @@ static void finish_programs(struct builder *builder)
 	weir__spin_set(builder->pipeline, builder->shape, builder->programs);
 }
 
-/* --- all of it -------------------------------------------------------------------------------------------- */
+/* --- all of it --------------------------------------------------------------------------------------------
+ */
 
 static unsigned count_places(const struct weir__plan *plan)
 {

@@ -76,7 +76,8 @@ void weir_change_abandon(struct weir_change *change)
 		free_change(change);
 }
 
-/* --- taking stages in ------------------------------------------------------------------------------------- */
+/* --- taking stages in -------------------------------------------------------------------------------------
+ */
 
 static bool same_chain(const struct weir__row *a, const struct weir__row *b)
 {
@@ -219,7 +220,8 @@ int weir_change_stage(struct weir_change *change, const char *path, const struct
 	return rc;
 }
 
-/* --- committing ------------------------------------------------------------------------------------------- */
+/* --- committing -------------------------------------------------------------------------------------------
+ */
 
 /* Puts the configuration into the new program of the worker that runs the stage. */
 static int enter(struct weir_change *change, const struct item *item, struct weir_error *err)

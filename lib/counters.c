@@ -185,8 +185,8 @@ static size_t text_size(const struct weir__shape *shape)
 
 	for (unsigned i = 0; i < shape->n_places; i++)
 		size += strlen(shape->places[i].row->path) + 1 + sizeof(shape->places[i].worker->name);
-	return size + shape->n_workers *
-			      (sizeof(shape->workers[0]->name) + sizeof(shape->workers[0]->stuck_in));
+	return size +
+	       shape->n_workers * (sizeof(shape->workers[0]->name) + sizeof(shape->workers[0]->stuck_in));
 }
 
 static struct snapshot *make_snapshot(const struct weir__shape *shape)

@@ -81,7 +81,8 @@ int weir__drain(struct weir_pipeline *pipeline, const struct weir__drain *drain,
 
 	while ((rc = is_empty(pipeline, drain, deadline, &full, err)) == 0) {
 		if (weir__now() >= deadline)
-			return weir_failed(err, -ETIMEDOUT, "%s is not empty: what is behind it takes nothing",
+			return weir_failed(err, -ETIMEDOUT,
+					   "%s is not empty: what is behind it takes nothing",
 					   full ? full->path : "a ring");
 		nanosleep(&pause, NULL);
 		if (pause.tv_nsec < LOOK_MAX_NS)

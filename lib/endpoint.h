@@ -25,7 +25,8 @@ struct weir__endpoint *weir__endpoint_new(const struct weir_endpoint_type *type,
 /* Opens it. Returns 0 or a negative errno, in words in err. */
 int weir__endpoint_open(struct weir__endpoint *endpoint, const void *options, struct weir_error *err);
 
-/* The pipeline or change that it is a part of has succeeded: only now what the options give away is its own. */
+/* The pipeline or change that it is a part of has succeeded: only now what the options give away is its own.
+ */
 void weir__endpoint_created(struct weir__endpoint *endpoint);
 
 /* Closes it if it is open, and frees it; no worker uses it any more. NULL is allowed. */

@@ -112,7 +112,8 @@ int weir_pipeline_create(struct weir_pipeline **result, const struct weir_config
 
 int weir__pipeline_ready(const struct weir_pipeline *pipeline, struct weir_error *err)
 {
-	return pipeline->stuck ? weir_failed(err, -EBUSY, "the pipeline is to stop, but a worker is stuck") : 0;
+	return pipeline->stuck ? weir_failed(err, -EBUSY, "the pipeline is to stop, but a worker is stuck")
+			       : 0;
 }
 
 static void set_phase(struct weir_pipeline *pipeline, enum weir__phase phase)

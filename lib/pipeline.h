@@ -36,7 +36,7 @@ struct weir_pipeline {
 	bool running;
 	bool stuck; /* it was to stop, but a worker did not end: nothing but another stop is possible */
 	pthread_mutex_t
-		gone_lock;   /* a worker takes it when an endpoint goes, and nobody holds it while he waits */
+		gone_lock; /* a worker takes it when an endpoint goes, and nobody holds it while he waits */
 	pthread_cond_t gone_cond; /* an endpoint has ended or died */
 	weir_log *log;
 	void *log_data;

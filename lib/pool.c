@@ -14,9 +14,10 @@
 /* What there is of every buffer besides its room: one list of INDICES elements behind the other. */
 static const size_t lists[] = { sizeof(struct weir_buf), sizeof(struct weir__batch), WEIR__CHECK_SIZE };
 
-#define LISTS      (sizeof(lists) / sizeof(lists[0]))
-#define LIST_BYTES (sizeof(struct weir_buf) + sizeof(struct weir__batch) + WEIR__CHECK_SIZE) /* of a buffer \
-											      */
+#define LISTS (sizeof(lists) / sizeof(lists[0]))
+#define LIST_BYTES                                                                               \
+	(sizeof(struct weir_buf) + sizeof(struct weir__batch) + WEIR__CHECK_SIZE) /* of a buffer \
+										   */
 #define LISTS_SIZE (LIST_BYTES * INDICES)
 
 static size_t round_up(size_t n, size_t unit)

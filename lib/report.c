@@ -30,7 +30,8 @@ static void write_item(struct pen *pen, const char *kind, const char *name, enum
 	pen->text += size;
 }
 
-/* --- workers and endpoints -------------------------------------------------------------------------------- */
+/* --- workers and endpoints --------------------------------------------------------------------------------
+ */
 
 bool weir__report_same_worker(const struct weir_worker *a, const struct weir_worker *b)
 {
@@ -54,7 +55,8 @@ static enum weir_fate endpoint_fate(const struct weir__shape *old, const struct 
 	return weir__shape_endpoint(old, endpoint->name) ? WEIR_CHANGED : WEIR_CREATED;
 }
 
-/* --- rows ------------------------------------------------------------------------------------------------- */
+/* --- rows -------------------------------------------------------------------------------------------------
+ */
 
 /* The place of the row, or of another one of the same path. */
 static const struct weir__place *counterpart(const struct weir__shape *shape, const struct weir__row *row)
@@ -103,9 +105,11 @@ static enum weir_fate row_fate(const struct weir__shape *old, const struct weir_
 	return before->worker == place->worker ? WEIR_KEPT : WEIR_MOVED;
 }
 
-/* --- all of it -------------------------------------------------------------------------------------------- */
+/* --- all of it --------------------------------------------------------------------------------------------
+ */
 
-static void write_new(struct pen *pen, const struct weir__shape *old, const struct weir__shape *new, bool grows)
+static void write_new(struct pen *pen, const struct weir__shape *old, const struct weir__shape *new,
+		      bool grows)
 {
 	for (unsigned i = 0; i < new->n_workers; i++)
 		write_item(pen, "worker", new->workers[i]->name, worker_fate(old, new, i));
@@ -146,7 +150,8 @@ static size_t measure(const struct weir__shape *shape, unsigned *n)
 	return size;
 }
 
-struct weir_report *weir__report_make(const struct weir__shape *old, const struct weir__shape *new, bool grows)
+struct weir_report *weir__report_make(const struct weir__shape *old, const struct weir__shape *new,
+				      bool grows)
 {
 	unsigned n = 1;
 	const size_t text = measure(old, &n) + measure(new, &n) + sizeof("pool");

@@ -8,7 +8,8 @@
 #include "shape.h"
 
 /* The items of the way from one shape to another; the numbers are left 0. NULL: no memory. */
-struct weir_report *weir__report_make(const struct weir__shape *old, const struct weir__shape *new, bool grows);
+struct weir_report *weir__report_make(const struct weir__shape *old, const struct weir__shape *new,
+				      bool grows);
 
 /* Whether the threads of two workers differ. */
 bool weir__report_same_worker(const struct weir_worker *a, const struct weir_worker *b);

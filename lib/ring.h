@@ -18,7 +18,7 @@ CK_RING_PROTOTYPE(weir__vector, weir__vector)
 struct weir__ring {
 	ck_ring_t ring; /* keeps producer and consumer on lines of their own */
 	struct weir__vector *slots;
-	uint32_t capacity; /* vectors that fit; ck_ring has at least one slot more */
+	uint32_t capacity;             /* vectors that fit; ck_ring has at least one slot more */
 	_Alignas(64) uint32_t waiting; /* the producer found it full and sleeps, or is about to */
 };
 

@@ -70,8 +70,8 @@ const struct weir_stage_type weir_ring_type = {
 	.options_size = sizeof(struct weir_ring),
 };
 
-struct weir__row *weir__row_new(enum weir__row_kind kind, const struct weir_stage_type *type, const char *chain,
-				const char *name)
+struct weir__row *weir__row_new(enum weir__row_kind kind, const struct weir_stage_type *type,
+				const char *chain, const char *name)
 {
 	struct weir__row *row = aligned_alloc(_Alignof(struct weir__row), sizeof(*row));
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A row of a chain while it runs: a reader, a stage, a ring or a writer, with what lives longer than a
- * program that uses it: its name, its counters, its state. One worker at a time runs it; where it stands now is
- * told by a place (shape.h).
+ * program that uses it: its name, its counters, its state. One worker at a time runs it; where it stands now
+ * is told by a place (shape.h).
  */
 #ifndef WEIR__ROW_H
 #define WEIR__ROW_H
@@ -59,8 +59,8 @@ struct weir__row {
 };
 
 /* A row without state, endpoint and ring, by "chain/row". NULL: no memory. */
-struct weir__row *weir__row_new(enum weir__row_kind kind, const struct weir_stage_type *type, const char *chain,
-				const char *name);
+struct weir__row *weir__row_new(enum weir__row_kind kind, const struct weir_stage_type *type,
+				const char *chain, const char *name);
 
 /* NULL is allowed. */
 void weir__row_free(struct weir__row *row);

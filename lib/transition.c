@@ -32,13 +32,14 @@ struct graph {
 	const struct weir__shape *new;
 	struct node *nodes;
 	unsigned n;
-	/* While one way is compared: by operation of the old program, what it was compared with. Exits may lead
-	 * to one place in many ways. */
+	/* While one way is compared: by operation of the old program, what it was compared with. Exits may
+	 * lead to one place in many ways. */
 	const struct weir__op **met;
 	const struct weir__op *met_base;
 };
 
-/* --- comparing ways --------------------------------------------------------------------------------------- */
+/* --- comparing ways ---------------------------------------------------------------------------------------
+ */
 
 static const struct weir__place *place_of(const struct weir__shape *shape, const struct weir__row *row)
 {
@@ -145,7 +146,8 @@ static enum way find_way(struct graph *graph, const struct node *node)
 	return REROUTED;
 }
 
-/* --- the graph of inputs ---------------------------------------------------------------------------------- */
+/* --- the graph of inputs ----------------------------------------------------------------------------------
+ */
 
 /* Whether packets of a come to the ring that b reads. */
 static bool leads_to(const struct node *a, const struct node *b)
@@ -236,7 +238,8 @@ static void choose(struct graph *graph)
 	until_settled(graph, spread_rest);
 }
 
-/* --- the result ------------------------------------------------------------------------------------------- */
+/* --- the result -------------------------------------------------------------------------------------------
+ */
 
 static const struct node *reader_of(const struct graph *graph, const struct weir__row *ring)
 {

@@ -16,7 +16,7 @@
 struct weir__transition {
 	uint64_t held[WEIR_WORKERS_MAX];    /* inputs of each worker of the old shape, by bit */
 	uint64_t drained[WEIR_WORKERS_MAX]; /* rings among its inputs that have to be empty first */
-	struct weir__drain drain;           /* these rings, and what stands before a ring or writer that goes */
+	struct weir__drain drain; /* these rings, and what stands before a ring or writer that goes */
 	unsigned n_held;
 	unsigned n_drained;
 	bool must_drain;

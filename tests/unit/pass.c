@@ -146,7 +146,7 @@ static void uses_the_first_jumbo_buffers(void **state)
 	assert_int_equal(weir__pool_grow(&pipeline->pool, 0, 16, &err), 0);
 	fake_give(&fakes[0], 40);
 	for (int i = 0; i < 100 && fakes[1].taken < 40; i++) {
-		pipeline->workers[0].ready = UINT64_MAX;
+		pipeline->shape->workers[0]->ready = UINT64_MAX;
 		turn(pipeline, 0);
 		turn(pipeline, 1);
 	}
