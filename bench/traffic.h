@@ -20,15 +20,27 @@ struct traffic_type {
 	void (*open)(struct traffic *traffic);
 	void *(*client)(void *traffic);
 	void *(*server)(void *traffic);
+	/* What a case of it is about: "gbps", "pps" or "p50_us". */
+	const char *headline;
 };
 
 struct traffic_case {
 	const char *name;
 	const char *help;
 	const struct traffic_type *type;
-	unsigned streams; /* TCP */
+	unsigned streams; /* TCP connections, or flows of numbered datagrams */
 	unsigned size;    /* payload bytes of a datagram */
 	unsigned gap_us;  /* between the requests of request-response; 0: back to back */
+	unsigned window;  /* numbered datagrams of a flow that are on their way at once */
+};
+
+/* What became of numbered datagrams from the first to the last. */
+struct traffic_losses {
+	bool known;          /* the traffic has numbered datagrams */
+	uint64_t lost;       /* without those that a kernel has dropped */
+	uint64_t by_kernels; /* found the queue of a device or of a socket full */
+	uint64_t duplicated;
+	uint64_t reordered; /* within a flow, in one direction */
 };
 
 struct traffic {
@@ -40,6 +52,7 @@ struct traffic {
 	unsigned streams;
 	pthread_t threads[SIDES];
 	atomic_bool stop;
+	atomic_bool client_ended;
 	atomic_bool recording; /* of round-trip times */
 	uint32_t *rtt;         /* nanoseconds, in the order of the requests */
 	size_t n_rtt;
@@ -49,6 +62,9 @@ struct traffic {
 	_Alignas(64) _Atomic uint64_t received;
 	_Atomic uint64_t bytes;
 	_Atomic uint64_t reordered;
+
+	struct traffic_losses losses;
+	uint64_t device_drops; /* of both, when it started */
 };
 
 struct traffic_counts {
@@ -62,6 +78,7 @@ struct traffic_counts {
 extern const struct traffic_type traffic_tcp;
 extern const struct traffic_type traffic_udp;
 extern const struct traffic_type traffic_rtt;
+extern const struct traffic_type traffic_window;
 
 /* Waits until packets pass in both directions: a device that was just attached to loses a few. */
 void traffic_reach(const struct rig *rig);
@@ -73,7 +90,8 @@ void traffic_read(struct traffic *traffic, struct traffic_counts *counts);
 /* From now on round-trip times are recorded, or no longer. */
 void traffic_record(struct traffic *traffic, bool recording);
 
-/* Ends the threads and the connections; the round-trip times stay until traffic_free(). */
+/* Ends the threads and the connections, once all numbered datagrams have come or are lost; the round-trip
+ * times stay until traffic_free(). */
 void traffic_stop(struct traffic *traffic);
 void traffic_free(struct traffic *traffic);
 
@@ -89,8 +107,8 @@ struct traffic_header {
 	uint64_t sequence;
 };
 
-/* A UDP socket on each side, connected to each other. */
-void traffic_udp_pair(const struct rig *rig, int *left, int *right);
+/* A UDP socket on each side, connected to each other; the flow is added to the port. */
+void traffic_udp_pair(const struct rig *rig, unsigned flow, int *left, int *right);
 
 /* Lets a blocked receive end after TRAFFIC_WAIT_MS. */
 void traffic_set_timeout(int fd);

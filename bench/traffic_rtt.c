@@ -9,7 +9,7 @@
 
 static void open_pair(struct traffic *traffic)
 {
-	traffic_udp_pair(traffic->rig, &traffic->client[0], &traffic->server[0]);
+	traffic_udp_pair(traffic->rig, 0, &traffic->client[0], &traffic->server[0]);
 	traffic->rtt = calloc(TRAFFIC_RTT_MAX, sizeof(*traffic->rtt));
 	if (!traffic->rtt)
 		give_up(BENCH_FAILED, "out of memory");
@@ -82,4 +82,4 @@ static void *run_server(void *argument)
 	return NULL;
 }
 
-const struct traffic_type traffic_rtt = { open_pair, run_client, run_server };
+const struct traffic_type traffic_rtt = { open_pair, run_client, run_server, "p50_us" };

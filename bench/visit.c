@@ -91,6 +91,19 @@ static void compute_round_trips(struct visit *visit, struct traffic *traffic)
 	visit->p999_us = percentile_us(traffic, 0.999);
 }
 
+/* A number of a flow may be missed long after it was sent, so that only the whole can be counted. */
+static void take_losses(struct visit *visit, const struct traffic_losses *losses)
+{
+	visit->lost = visit->duplicated = visit->by_kernels = NAN;
+	if (!losses->known)
+		return;
+	visit->lost = (double)losses->lost;
+	visit->duplicated = (double)losses->duplicated;
+	visit->by_kernels = (double)losses->by_kernels;
+	visit->reordered = (double)losses->reordered;
+	visit->loss = NAN;
+}
+
 bool visit(struct visit *visit, const struct rig *rig, const struct mode *mode,
 	   const struct traffic_case *kase, const struct placement *placement, double seconds)
 {
@@ -111,6 +124,7 @@ bool visit(struct visit *visit, const struct rig *rig, const struct mode *mode,
 	traffic_stop(&traffic);
 	compute(visit, &begin, &end);
 	compute_round_trips(visit, &traffic);
+	take_losses(visit, &traffic.losses);
 	traffic_free(&traffic);
 	forwarder_stop(&forwarder, &visit->report);
 	return visit->gbps > 0;

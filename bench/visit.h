@@ -6,6 +6,7 @@
 #include "forwarder.h"
 #include "traffic.h"
 
+/* NaN: not measured in this case. */
 struct visit {
 	double seconds;
 	double gbps;
@@ -13,9 +14,10 @@ struct visit {
 	double loss; /* of datagrams or requests; with TCP, of packets at the devices */
 	double retransmits;
 	double reordered;
-	double cpu;                     /* processors' worth that the forwarder used */
-	double cpu_s_per_gb;            /* of received payload */
-	double p50_us, p99_us, p999_us; /* round trips; NaN for other cases */
+	double lost, duplicated, by_kernels; /* numbered datagrams, from the first to the last */
+	double cpu;                          /* processors' worth that the forwarder used */
+	double cpu_s_per_gb;                 /* of received payload */
+	double p50_us, p99_us, p999_us;      /* round trips */
 	struct forwarder_report report;
 };
 
