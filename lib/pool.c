@@ -14,9 +14,10 @@
 /* What there is of every buffer besides its room: one list of INDICES elements behind the other. */
 static const size_t lists[] = { sizeof(struct weir_buf), sizeof(struct weir__batch), WEIR__CHECK_SIZE };
 
-#define LISTS      (sizeof(lists) / sizeof(lists[0]))
-#define LIST_BYTES (sizeof(struct weir_buf) + sizeof(struct weir__batch) + WEIR__CHECK_SIZE) /* of a buffer \
-											      */
+#define LISTS (sizeof(lists) / sizeof(lists[0]))
+#define LIST_BYTES                                                                               \
+	(sizeof(struct weir_buf) + sizeof(struct weir__batch) + WEIR__CHECK_SIZE) /* of a buffer \
+										   */
 #define LISTS_SIZE (LIST_BYTES * INDICES)
 
 static size_t round_up(size_t n, size_t unit)
@@ -177,12 +178,13 @@ static void depot_put(struct weir__pool *pool, bool jumbo, const uint32_t *index
 {
 	struct weir__depot *depot = &pool->depot[jumbo];
 	struct weir__batch *batch = &pool->batches[index[0]];
-	uint64_t head = __atomic_load_n(&depot->head, __ATOMIC_RELAXED);
+	uint64_t head;
 
 	batch->n = n;
 	memcpy(batch->others, index + 1, (n - 1) * sizeof(index[0]));
 	/* First, because whoever takes them may count before this one would. */
 	__atomic_fetch_add(&depot->free, n, __ATOMIC_RELAXED);
+	head = __atomic_load_n(&depot->head, __ATOMIC_RELAXED); /* on the cache line that this has fetched */
 	do
 		__atomic_store_n(&batch->next, (uint32_t)head, __ATOMIC_RELAXED);
 	while (!__atomic_compare_exchange_n(&depot->head, &head, next_head(head, index[0] + 1), true,
