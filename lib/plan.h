@@ -78,6 +78,13 @@ int weir__plan_make(struct weir__plan *plan, const struct weir_config *config, s
 /* Frees the configs that no pipeline took over (which sets them to NULL). */
 void weir__plan_free(struct weir__plan *plan);
 
+/*
+ * Makes the configuration of a stage from its options. Returns 0 or a negative errno, in words in err; then
+ * *config is NULL.
+ */
+int weir__stage_configure(void **config, const struct weir_stage *stage, const struct weir_place *place,
+			  struct weir_error *err);
+
 /* Parts of weir__plan_make(): each checks its part and reports what is wrong. */
 void weir__plan_chains(struct weir__plan *plan); /* the rows: shape, names, options */
 void weir__plan_flow(struct weir__plan *plan);   /* who runs what, layers, room for headers, circles */

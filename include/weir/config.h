@@ -76,8 +76,9 @@ struct weir_config {
 	struct weir_worker workers[WEIR_WORKERS_MAX];
 	struct weir_chain chains[WEIR_CHAINS_MAX];
 	struct weir_pool pool;
-	unsigned drain_ms; /* how long a stop waits for packets in flight; default 1000 */
-	weir_log *log;     /* NULL: errors and warnings go to stderr */
+	unsigned drain_ms;  /* how long a stop waits for packets in flight; default 1000 */
+	unsigned change_ms; /* how long a change, a recovery or a stop waits for a worker; default 1000 */
+	weir_log *log;      /* NULL: errors and warnings go to stderr */
 	void *log_data;
 };
 
