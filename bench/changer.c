@@ -2,7 +2,6 @@
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 #include "changer.h"
 #include "report.h"
@@ -64,7 +63,6 @@ static void *run(void *unused)
 	uint64_t next = now_ns();
 
 	(void)unused;
-	prctl(PR_SET_TIMERSLACK, 1ul);
 	began = next;
 	for (unsigned i = 0; !atomic_load(&stop); i++) {
 		uint64_t now;
