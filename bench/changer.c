@@ -6,6 +6,8 @@
 #include "changer.h"
 #include "report.h"
 
+#define DEBT_NS 100000000u
+
 struct record {
 	unsigned kind;
 	double us[CHANGE_PARTS];
@@ -56,7 +58,7 @@ static void change_once(unsigned kind)
 	weir_report_free(report);
 }
 
-/* Changes that are late are not made up for: two in a row would be another rate. */
+/* Changes that are late are made up for, so that the rate is what was asked for; but not without end. */
 static void *run(void *unused)
 {
 	const uint64_t period = 1000000000u / changer->per_second;
@@ -72,7 +74,7 @@ static void *run(void *unused)
 		now = now_ns();
 		if (next > now)
 			pause_ns(next - now);
-		else
+		else if (now - next > DEBT_NS)
 			next = now;
 	}
 	ended = now_ns();

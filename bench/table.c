@@ -26,6 +26,7 @@ static const struct metric {
 	{ "cpu", offsetof(struct visit, cpu), 100, 0, "%", "cpu %" },
 	{ "p50_us", offsetof(struct visit, p50_us), 1, 1, "us", "p50 us" },
 	{ "p99_us", offsetof(struct visit, p99_us), 1, 1, "us", "p99 us" },
+	{ "calm_p99_us", offsetof(struct visit, calm_p99_us), 1, 1, "us", "calm99" },
 	{ "p999_us", offsetof(struct visit, p999_us), 1, 1, "us", "p99.9" },
 };
 

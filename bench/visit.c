@@ -2,10 +2,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "report.h"
 #include "visit.h"
 
 /* Enough for TCP to find its rate and for a worker to find its habits. */
 #define WARM_UP_NS 200000000u
+
+#define CALM 1000 /* round trips */
 
 struct sample {
 	uint64_t at;
@@ -81,9 +84,31 @@ static double percentile_us(const struct traffic *traffic, double part)
 	return traffic->rtt[(size_t)((double)(traffic->n_rtt - 1) * part)] / 1e3;
 }
 
+/* The median over every CALM requests of their 99th percentile: what disturbs the whole machine for a moment
+ * is in few of them. */
+static double calm_p99_us(const struct traffic *traffic)
+{
+	const unsigned n = (unsigned)(traffic->n_rtt / CALM);
+	double *each = calloc(n + 1, sizeof(*each));
+	uint32_t sorted[CALM];
+	double median;
+
+	if (!each)
+		give_up(BENCH_FAILED, "out of memory");
+	for (unsigned i = 0; i < n; i++) {
+		memcpy(sorted, traffic->rtt + (size_t)i * CALM, sizeof(sorted));
+		qsort(sorted, CALM, sizeof(*sorted), compare);
+		each[i] = sorted[(CALM - 1) * 99 / 100] / 1e3;
+	}
+	median = report_spread(each, n).median;
+	free(each);
+	return median;
+}
+
 /* After the traffic's threads have ended. */
 static void compute_round_trips(struct visit *visit, struct traffic *traffic)
 {
+	visit->calm_p99_us = calm_p99_us(traffic);
 	if (traffic->n_rtt)
 		qsort(traffic->rtt, traffic->n_rtt, sizeof(*traffic->rtt), compare);
 	visit->p50_us = percentile_us(traffic, 0.5);

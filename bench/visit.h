@@ -18,6 +18,7 @@ struct visit {
 	double cpu;                          /* processors' worth that the forwarder used */
 	double cpu_s_per_gb;                 /* of received payload */
 	double p50_us, p99_us, p999_us;      /* round trips */
+	double calm_p99_us;                  /* the median of the p99 of every 1,000 round trips */
 	struct forwarder_report report;
 };
 
