@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "changer.h"
 #include "report.h"
@@ -18,7 +24,8 @@ static pthread_t thread;
 static atomic_bool stop;
 static struct record *records;
 static size_t n_records, room;
-static uint64_t began, ended;
+static uint64_t active_ns;
+static _Atomic uint32_t *resting; /* shared with the forwarders, which are other processes */
 
 static void keep(unsigned kind, uint64_t ns, const struct weir_report *report)
 {
@@ -58,18 +65,35 @@ static void change_once(unsigned kind)
 	weir_report_free(report);
 }
 
-/* Changes that are late are made up for, so that the rate is what was asked for; but not without end. */
-static void *run(void *unused)
+void changer_init(void)
 {
-	const uint64_t period = 1000000000u / changer->per_second;
-	uint64_t next = now_ns();
+	resting = mmap(NULL, sizeof(*resting), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (resting == MAP_FAILED)
+		give_up(BENCH_FAILED, "cannot share memory: %s", strerror(errno));
+}
 
-	(void)unused;
-	began = next;
-	for (unsigned i = 0; !atomic_load(&stop); i++) {
-		uint64_t now;
+void changer_rest(bool rest)
+{
+	atomic_store(resting, rest);
+	syscall(SYS_futex, resting, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
 
-		change_once(i % changer->n_kinds);
+/* Returns when it is to go on. */
+static void rest(void)
+{
+	while (atomic_load(resting))
+		syscall(SYS_futex, resting, FUTEX_WAIT, 1, NULL, NULL, 0);
+}
+
+/* From now on until it is to rest. Changes that are late are made up for, so that the rate is what was asked
+ * for; but not without end. */
+static void work(unsigned *count)
+{
+	const uint64_t period = 1000000000u / changer->per_second, began = now_ns();
+	uint64_t next = began, now = began;
+
+	while (!atomic_load(&stop) && !atomic_load(resting)) {
+		change_once((*count)++ % changer->n_kinds);
 		next += period;
 		now = now_ns();
 		if (next > now)
@@ -77,7 +101,18 @@ static void *run(void *unused)
 		else if (now - next > DEBT_NS)
 			next = now;
 	}
-	ended = now_ns();
+	active_ns += now_ns() - began;
+}
+
+static void *run(void *unused)
+{
+	unsigned count = 0;
+
+	(void)unused;
+	while (!atomic_load(&stop)) {
+		work(&count);
+		rest();
+	}
 	return NULL;
 }
 
@@ -123,8 +158,9 @@ static void sum_up(struct forwarder_change *change, unsigned kind)
 void changer_stop(struct forwarder_report *report)
 {
 	atomic_store(&stop, true);
+	changer_rest(false);
 	pthread_join(thread, NULL);
-	report->changes_per_s = (double)n_records * 1e9 / (double)(ended - began);
+	report->changes_per_s = (double)n_records * 1e9 / (double)active_ns;
 	report->n_changes = changer->n_kinds + 1;
 	for (unsigned kind = 0; kind < report->n_changes; kind++)
 		sum_up(&report->changes[kind], kind);

@@ -15,6 +15,12 @@ struct changer {
 	int (*change)(unsigned kind, struct weir_report **report, struct weir_error *err);
 };
 
+/* Once, before the first forwarder. */
+void changer_init(void);
+
+/* From the bench's process: whether the one that changes leaves the pipeline alone for now. */
+void changer_rest(bool resting);
+
 /* Starts the thread; the struct must stay. */
 void changer_start(const struct changer *changer);
 

@@ -58,6 +58,8 @@ struct mode {
 	void (*start)(const struct rig *rig, const struct placement *placement);
 	/* Stops and fills the report; NULL: the end of the process is enough. */
 	void (*stop)(struct forwarder_report *report);
+	/* From the bench's process: whether it shall be, for now, like its base. NULL: it cannot. */
+	void (*rest)(bool resting);
 };
 
 struct forwarder {

@@ -190,14 +190,14 @@ void suite_sum_up(struct conservation *sum, const struct forwarder_report *repor
 }
 
 /* On a machine that is busy with something else, a thread may not run for longer than a measurement takes. */
-static void visit_patiently(struct visit *v, const struct rig *rig, const struct mode *mode,
+static void visit_patiently(struct visit v[PHASES], const struct rig *rig, const struct mode *mode,
 			    const struct traffic_case *kase, const struct options *options)
 {
 	for (unsigned tries = 0; tries < 3; tries++) {
 		if (visit(v, rig, mode, kase, &options->placement, options->seconds))
 			return;
-		fprintf(stderr, "nothing came through in %g s: case %s, mode %s\n", v->seconds, kase->name,
-			mode->name);
+		fprintf(stderr, "nothing came through in %g s: case %s, mode %s\n", v[WORKING].seconds,
+			kase->name, mode->name);
 	}
 	give_up(BENCH_FAILED, "giving up after three times");
 }
@@ -208,26 +208,36 @@ void suite_measure(const struct suite *suite, const struct options *options, str
 	const unsigned all = options->rounds * count(options->case_on, suite->n_cases) *
 			     count(options->mode_on, suite->n_modes);
 	unsigned done = 0;
-	struct visit v;
+	struct visit v[PHASES];
 
 	for (unsigned i = 0; i < options->rounds * suite->n_cases * suite->n_modes; i++) {
 		const unsigned c = i / suite->n_modes % suite->n_cases, m = i % suite->n_modes;
+		const struct traffic_case *kase = &suite->cases[c];
+		const struct mode *mode = &suite->modes[m];
 
 		if (!options->case_on[c] || !options->mode_on[m])
 			continue;
-		visit_patiently(&v, rig, &suite->modes[m], &suite->cases[c], options);
-		table_add(report, &suite->cases[c], &suite->modes[m], &v);
-		changes_add(report, suite->cases[c].name, suite->modes[m].name, &v.report);
-		suite_sum_up(sum, &v.report);
-		table_print_progress(report, &suite->cases[c], &suite->modes[m], ++done, all);
+		visit_patiently(v, rig, mode, kase, options);
+		table_add(report, kase->name, mode->name, &v[WORKING]);
+		if (mode->rest)
+			table_add(report, kase->name, mode->base, &v[RESTING]);
+		changes_add(report, kase->name, mode->name, &v[WORKING].report);
+		suite_sum_up(sum, &v[WORKING].report);
+		table_print_progress(report, kase, mode, ++done, all);
 	}
 }
 
 void suite_print_table(const struct suite *suite, const struct report *report)
 {
 	table_print_head(report);
-	for (unsigned i = 0; i < suite->n_cases * suite->n_modes; i++)
-		table_print_row(report, &suite->cases[i / suite->n_modes], &suite->modes[i % suite->n_modes]);
+	for (unsigned i = 0; i < suite->n_cases * suite->n_modes; i++) {
+		const struct mode *mode = &suite->modes[i % suite->n_modes];
+		const struct mode resting = { .name = mode->base };
+
+		if (mode->rest)
+			table_print_row(report, &suite->cases[i / suite->n_modes], &resting);
+		table_print_row(report, &suite->cases[i / suite->n_modes], mode);
+	}
 }
 
 bool suite_print_conservation(const struct conservation *sum)

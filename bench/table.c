@@ -39,26 +39,25 @@ static const struct metric *find_metric(const char *name)
 	return metric;
 }
 
-void table_add(struct report *report, const struct traffic_case *kase, const struct mode *mode,
-	       const struct visit *visit)
+void table_add(struct report *report, const char *kase, const char *mode, const struct visit *visit)
 {
 	for (unsigned i = 0; i < countof(metrics); i++) {
 		double value = *(const double *)((const char *)visit + metrics[i].offset);
 
 		if (!isnan(value))
-			report_add(report, kase->name, mode->name, metrics[i].name, value);
+			report_add(report, kase, mode, metrics[i].name, value);
 	}
 	if (visit->report.received) {
-		report_add(report, kase->name, mode->name, "sleeps_per_packet",
+		report_add(report, kase, mode, "sleeps_per_packet",
 			   (double)visit->report.sleeps / (double)visit->report.received);
-		report_add(report, kase->name, mode->name, "wakes_per_packet",
+		report_add(report, kase, mode, "wakes_per_packet",
 			   (double)visit->report.wakes / (double)visit->report.received);
 	}
 	for (unsigned i = 0; i < visit->report.n; i++) {
 		char name[sizeof(STAGE_PREFIX) + sizeof(visit->report.stages[i].path)];
 
 		snprintf(name, sizeof(name), STAGE_PREFIX "%s", visit->report.stages[i].path);
-		report_add(report, kase->name, mode->name, name, visit->report.stages[i].ns);
+		report_add(report, kase, mode, name, visit->report.stages[i].ns);
 	}
 }
 

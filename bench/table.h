@@ -7,8 +7,7 @@
 #include "visit.h"
 
 /* Takes over what was measured. */
-void table_add(struct report *report, const struct traffic_case *kase, const struct mode *mode,
-	       const struct visit *visit);
+void table_add(struct report *report, const char *kase, const char *mode, const struct visit *visit);
 
 /* A line for what has just been measured. */
 void table_print_progress(const struct report *report, const struct traffic_case *kase,

@@ -22,11 +22,11 @@ static const struct traffic_case cases[] = {
 
 /* Each next to the one that it is compared with. */
 static const struct mode modes[] = {
-	{ "raw", NULL, "poll, read and write in one thread", raw_start, NULL },
-	{ "fused", "raw", "Weir, all stages on one worker", engine_start_fused, engine_stop },
-	{ "raw2", NULL, "read and write, one thread a direction", raw2_start, NULL },
+	{ "raw", NULL, "poll, read and write in one thread", raw_start, NULL, NULL },
+	{ "fused", "raw", "Weir, all stages on one worker", engine_start_fused, engine_stop, NULL },
+	{ "raw2", NULL, "read and write, one thread a direction", raw2_start, NULL, NULL },
 	{ "threaded", "raw2", "Weir, two workers with a ring in each direction", engine_start_threaded,
-	  engine_stop },
+	  engine_stop, NULL },
 };
 
 /* What is measured once and without traffic. */

@@ -97,6 +97,7 @@ void traffic_start(struct traffic *traffic, const struct traffic_case *kase, con
 	traffic->rig = rig;
 	traffic->run = now_ns();
 	traffic->streams = 1;
+	traffic->recording = -1;
 	traffic->device_drops = device_drops(rig);
 	kase->type->open(traffic);
 	placement_start_thread(&traffic->threads[RIGHT], placement->traffic[RIGHT], kase->type->server,
@@ -124,9 +125,18 @@ void traffic_read(struct traffic *traffic, struct traffic_counts *counts)
 		counts->retransmits += retransmits(traffic->client[i]);
 }
 
-void traffic_record(struct traffic *traffic, bool recording)
+void traffic_open_records(struct traffic *traffic)
 {
-	atomic_store(&traffic->recording, recording);
+	for (unsigned i = 0; i < TRAFFIC_RECORDS; i++) {
+		traffic->round_trips[i].ns = calloc(TRAFFIC_RTT_MAX, sizeof(*traffic->round_trips[i].ns));
+		if (!traffic->round_trips[i].ns)
+			give_up(BENCH_FAILED, "out of memory");
+	}
+}
+
+void traffic_record(struct traffic *traffic, int record)
+{
+	atomic_store(&traffic->recording, record);
 }
 
 static uint64_t socket_drops(int fd)
@@ -168,5 +178,6 @@ void traffic_stop(struct traffic *traffic)
 
 void traffic_free(struct traffic *traffic)
 {
-	free(traffic->rtt);
+	for (unsigned i = 0; i < TRAFFIC_RECORDS; i++)
+		free(traffic->round_trips[i].ns);
 }

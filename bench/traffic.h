@@ -43,6 +43,14 @@ struct traffic_losses {
 	uint64_t reordered; /* within a flow, in one direction */
 };
 
+/* Nanoseconds, in the order of the requests. */
+struct traffic_round_trips {
+	uint32_t *ns;
+	size_t n;
+};
+
+#define TRAFFIC_RECORDS 2
+
 struct traffic {
 	const struct traffic_case *kase;
 	const struct rig *rig;
@@ -53,9 +61,8 @@ struct traffic {
 	pthread_t threads[SIDES];
 	atomic_bool stop;
 	atomic_bool client_ended;
-	atomic_bool recording; /* of round-trip times */
-	uint32_t *rtt;         /* nanoseconds, in the order of the requests */
-	size_t n_rtt;
+	atomic_int recording; /* an index of round_trips; negative: of none */
+	struct traffic_round_trips round_trips[TRAFFIC_RECORDS];
 
 	/* Apart, because each side's thread writes its own all the time. */
 	_Alignas(64) _Atomic uint64_t sent;
@@ -87,8 +94,8 @@ void traffic_start(struct traffic *traffic, const struct traffic_case *kase, con
 		   const struct placement *placement);
 void traffic_read(struct traffic *traffic, struct traffic_counts *counts);
 
-/* From now on round-trip times are recorded, or no longer. */
-void traffic_record(struct traffic *traffic, bool recording);
+/* From now on round-trip times go to that record; negative: they are not recorded. */
+void traffic_record(struct traffic *traffic, int record);
 
 /* Ends the threads and the connections, once all numbered datagrams have come or are lost; the round-trip
  * times stay until traffic_free(). */
@@ -98,8 +105,8 @@ void traffic_free(struct traffic *traffic);
 /* For the types: */
 
 #define TRAFFIC_PORT    7007
-#define TRAFFIC_RTT_MAX (1u << 22)
-#define TRAFFIC_WAIT_MS 200 /* at the longest, until a thread sees that it shall stop */
+#define TRAFFIC_RTT_MAX (1u << 22) /* of a record */
+#define TRAFFIC_WAIT_MS 200        /* at the longest, until a thread sees that it shall stop */
 
 /* What every datagram begins with. */
 struct traffic_header {
@@ -112,6 +119,17 @@ void traffic_udp_pair(const struct rig *rig, unsigned flow, int *left, int *righ
 
 /* Lets a blocked receive end after TRAFFIC_WAIT_MS. */
 void traffic_set_timeout(int fd);
+
+void traffic_open_records(struct traffic *traffic);
+
+/* The client's thread. */
+static inline void traffic_note_round_trip(struct traffic *traffic, uint64_t ns)
+{
+	const int record = atomic_load_explicit(&traffic->recording, memory_order_acquire);
+
+	if (record >= 0 && traffic->round_trips[record].n < TRAFFIC_RTT_MAX)
+		traffic->round_trips[record].ns[traffic->round_trips[record].n++] = (uint32_t)ns;
+}
 
 /* One writer, so no read-modify-write is needed. */
 static inline void traffic_count(_Atomic uint64_t *counter, uint64_t n)

@@ -52,9 +52,7 @@ static void open_flows(struct traffic *traffic)
 	for (unsigned i = 0; i < traffic->streams; i++)
 		traffic_udp_pair(traffic->rig, i, &traffic->client[i], &traffic->server[i]);
 	traffic->losses.known = true;
-	traffic->rtt = calloc(TRAFFIC_RTT_MAX, sizeof(*traffic->rtt));
-	if (!traffic->rtt)
-		give_up(BENCH_FAILED, "out of memory");
+	traffic_open_records(traffic);
 }
 
 static struct end *open_end(struct traffic *traffic, const int *fds)
@@ -162,7 +160,6 @@ static void take_answers(struct end *end, unsigned i)
 {
 	struct traffic *traffic = end->traffic;
 	struct flow *flow = &end->flows[i];
-	const bool recording = atomic_load_explicit(&traffic->recording, memory_order_acquire);
 	const unsigned n = receive(end, end->fds[i]);
 
 	for (unsigned k = 0; k < n; k++) {
@@ -171,10 +168,8 @@ static void take_answers(struct end *end, unsigned i)
 		memcpy(&numbered, end->batch.bytes[k], sizeof(numbered));
 		if (!sequence_take(&flow->sequence, numbered.answer))
 			continue;
-		if (recording && traffic->n_rtt < TRAFFIC_RTT_MAX)
-			traffic->rtt[traffic->n_rtt++] =
-				(uint32_t)(end->heard_at -
-					   flow->sent_at[numbered.header.sequence % SEQUENCE_SPAN]);
+		traffic_note_round_trip(
+			traffic, end->heard_at - flow->sent_at[numbered.header.sequence % SEQUENCE_SPAN]);
 	}
 	traffic_count(&traffic->received, n);
 	traffic_count(&traffic->bytes, (uint64_t)n * traffic->kase->size);

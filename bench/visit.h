@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One measurement: one case through one forwarder for some time. */
+/*
+ * One measurement: one case through one forwarder for some time. A mode that can rest does so in turns, every
+ * tenth of a second, so that both halves meet the same disturbances.
+ */
 #ifndef WEIR_BENCH_VISIT_H
 #define WEIR_BENCH_VISIT_H
 
@@ -22,8 +25,15 @@ struct visit {
 	struct forwarder_report report;
 };
 
-/* Returns false if nothing came through in that time, and so nothing was measured. */
-bool visit(struct visit *visit, const struct rig *rig, const struct mode *mode,
+enum phase {
+	WORKING = 0,
+	RESTING, /* only of a mode that can rest */
+	PHASES,
+};
+
+/* Each phase lasts so many seconds in all. Returns false if nothing came through in that time, and so nothing
+ * was measured. */
+bool visit(struct visit visits[PHASES], const struct rig *rig, const struct mode *mode,
 	   const struct traffic_case *kase, const struct placement *placement, double seconds);
 
 #endif
