@@ -143,6 +143,9 @@ static void says_how_much_it_wanted(void **state)
 	limit = before;
 	limit.rlim_cur = 1ul << 30;
 	assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+	assert_int_equal(getrlimit(RLIMIT_AS, &limit), 0);
+	if (limit.rlim_cur != 1ul << 30)
+		skip(); /* an emulator needs the address space itself, and sets no limit */
 	weir__error_clear(&err);
 	assert_int_equal(weir__pool_create(&pool, &size, &err), -ENOMEM);
 	assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
