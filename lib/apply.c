@@ -10,6 +10,7 @@
 #include "error.h"
 #include "grace.h"
 #include "report.h"
+#include "spin.h"
 #include "transition.h"
 
 /* Programs that workers run for a moment on the way, by worker of the old shape or, for idle, of both. */
@@ -344,7 +345,7 @@ static void free_remains(void *memory)
 	struct weir__shape *shape = remains->shape;
 
 	for (unsigned w = 0; w < shape->n_workers; w++)
-		if (shape->workers[w])
+		if (!shape->shared[w])
 			weir__worker_stop(shape->workers[w], UINT64_MAX);
 	pthread_mutex_lock(&remains->pipeline->parts);
 	weir__totals_add(&remains->pipeline->gone, shape);
@@ -365,6 +366,7 @@ static void finish(struct apply *apply, bool stuck)
 	pthread_mutex_lock(&pipeline->parts);
 	pipeline->shape = apply->new;
 	pthread_mutex_unlock(&pipeline->parts);
+	weir__endpoints_changed(pipeline);
 	weir__shape_subtract(apply->old, apply->new);
 	*remains = (struct remains){ pipeline, apply->old, apply->interim };
 	if (stuck) {
@@ -376,6 +378,7 @@ static void finish(struct apply *apply, bool stuck)
 		weir__retired_free(pipeline);
 		free_remains(remains);
 	}
+	weir__spin_warn(pipeline);
 	apply->remains = NULL;
 	apply->interim = NULL;
 	apply->growth = NULL;
@@ -396,7 +399,8 @@ static void undo(struct apply *apply)
 	}
 	free(apply->remains);
 	free(apply->note);
-	weir__plan_free(apply->plan);
+	if (apply->plan)
+		weir__plan_free(apply->plan);
 	free(apply->plan);
 }
 
@@ -511,7 +515,7 @@ int weir_pipeline_apply_with(struct weir_pipeline *pipeline, const struct weir_c
 	undo(&apply);
 	pthread_mutex_unlock(&pipeline->control);
 	weir__error_at(apply.err, "%s", "");
-	if (options->report && rc == 0)
+	if (options->report)
 		*options->report = apply.report;
 	else
 		weir_report_free(apply.report);

@@ -37,7 +37,7 @@ struct weir_pipeline {
 	bool stuck; /* it was to stop, but a worker did not end: nothing but another stop is possible */
 	pthread_mutex_t
 		gone_lock; /* a worker takes it when an endpoint goes, and nobody holds it while he waits */
-	pthread_cond_t gone_cond; /* an endpoint has ended or died */
+	pthread_cond_t gone_cond; /* an endpoint has ended, died or been removed */
 	weir_log *log;
 	void *log_data;
 };
@@ -54,6 +54,9 @@ static inline uint64_t weir__change_deadline(const struct weir_pipeline *pipelin
 {
 	return weir__now() + pipeline->change_ms * 1000000ull;
 }
+
+/* Who waits for the last reader looks again. Any thread. */
+void weir__endpoints_changed(struct weir_pipeline *pipeline);
 
 /* Rings every worker. Control thread, with the lock. */
 void weir__pipeline_ring(struct weir_pipeline *pipeline);
