@@ -40,6 +40,7 @@ static void depot_put(struct weir__depot *depot, struct weir__vector *vector)
 {
 	/* First, because whoever takes them may count before this one would. */
 	__atomic_fetch_add(&depot->free, vector->n, __ATOMIC_RELAXED);
+	weir__point("depot put");
 	weir__tsan_release(&depot->ring);
 	weir__tsan_hide();
 	ck_ring_enqueue_mpmc_weir__vector(&depot->ring, depot->slots, vector);
@@ -50,6 +51,7 @@ static bool depot_take(struct weir__depot *depot, struct weir__vector *vector)
 {
 	bool got;
 
+	weir__point("depot take");
 	weir__tsan_hide();
 	got = ck_ring_dequeue_mpmc_weir__vector(&depot->ring, depot->slots, vector);
 	weir__tsan_show();
