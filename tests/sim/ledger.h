@@ -15,7 +15,7 @@
 #define SIM_PORTS_MAX 6
 #define SIM_FLOWS_MAX 5 /* of a port */
 
-#define SIM_HEADER   14
+#define SIM_HEADER   16 /* of Ethernet, and padding, so that the label is aligned */
 #define SIM_SMALLEST (SIM_HEADER + sizeof(struct sim_label))
 
 struct sim_label {

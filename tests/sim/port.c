@@ -208,7 +208,8 @@ static int read_port(void *state, struct weir_reader *reader)
 	if (port->reader == SIM_READ_ALWAYS && !most)
 		most = 1;
 	while (port->waiting && most-- && copy(port, reader))
-		;
+		if (most % 8 == 0)
+			weir__point("reads");
 	if (port->read_error) {
 		rc = port->read_error;
 		port->read_died = true;
@@ -269,7 +270,8 @@ static uint32_t write_port(void *state, struct weir_writer *writer)
 
 	enter(port, &port->writing, port->write_died, "is written");
 	while (n < writer->n && !port->write_error && accept_packet(port, writer, n))
-		n++;
+		if (n++ % 8 == 0)
+			weir__point("writes");
 	if (port->write_error) {
 		writer->error = port->write_error;
 		port->write_died = true;

@@ -18,7 +18,7 @@ enum sim_reader {
 
 struct sim_port {
 	unsigned number;
-	char name[8];
+	char name[12];
 	enum sim_reader reader;
 	unsigned flows;
 	uint32_t longest;  /* packet */

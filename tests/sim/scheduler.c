@@ -14,7 +14,9 @@
 #include "scheduler.h"
 
 #define STACK_SIZE (256u << 10)
-#define STEPS_MAX  4000000 /* a run that comes here will not end */
+/* A run that comes here will not end. */
+#define STEPS_MAX  4000000
+#define TIME_MAX   (2000ull * 1000000000)
 #define LAST       60
 
 enum state { FREE, RUNS, WAITS, ENDED };
@@ -261,6 +263,8 @@ static void tick(const char *what)
 	note(what);
 	if (++steps > STEPS_MAX)
 		sim_fail("no end after %d steps", STEPS_MAX);
+	if (now > TIME_MAX)
+		sim_fail("no end after %llu s", TIME_MAX / 1000000000);
 	now += sim_below(&random_source, strategy.tick_ns) + 1;
 	if (sim_once_in(&random_source, strategy.stall_one_in)) {
 		struct coroutine *thread = &threads[sim_below(&random_source, SIM_THREADS_MAX)];

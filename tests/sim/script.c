@@ -21,7 +21,8 @@ struct script {
 	struct sim_traffic traffic;
 	struct weir_pipeline *pipeline;
 	struct sim_allowed allowed;
-	bool over; /* the pipeline will go */
+	unsigned haste; /* bits of the time between two actions */
+	bool over;      /* the traffic is */
 };
 
 static struct script script;
@@ -74,10 +75,13 @@ static void start(void)
 static void recover(void)
 {
 	struct weir_error err;
-	const unsigned p = sim_below(&script.random, sim_n_ports);
+	unsigned p = 0;
 	int rc;
 
-	if (weir_pipeline_endpoint_state(script.pipeline, sim_ports[p].name, NULL) != WEIR_ENDPOINT_DEAD)
+	while (p < sim_n_ports &&
+	       weir_pipeline_endpoint_state(script.pipeline, sim_ports[p].name, NULL) != WEIR_ENDPOINT_DEAD)
+		p++;
+	if (p == sim_n_ports)
 		return;
 	rc = weir_pipeline_endpoint_recover(script.pipeline, sim_ports[p].name, &err);
 	if (rc < 0 && !(rc == -EIO && sim_ports[p].stays_dead))
@@ -111,7 +115,7 @@ static void act(void)
 		weir_pipeline_wait(script.pipeline, (int)sim_below(&script.random, 3));
 		break;
 	default:
-		sim_sleep(sim_scale(&script.random, 20));
+		sim_sleep(sim_scale(&script.random, script.haste));
 	}
 }
 
@@ -177,9 +181,10 @@ static void *control(void *argument)
 	while (!all_ended())
 		act();
 	sim_join(traffic, SIM_NEVER);
-	finish();
+	/* Nobody may be left who wakes up by himself: a lost wake-up shall be a deadlock. */
 	script.over = true;
 	sim_join(watcher, SIM_NEVER);
+	finish();
 	weir_pipeline_destroy(script.pipeline);
 	sim_memory_check("at the end");
 	sim_descriptors_check("at the end");
@@ -199,9 +204,10 @@ void sim_script(uint64_t seed, bool trace)
 	sim_ports_init(seed);
 	script.traffic = (struct sim_traffic){
 		.seed = seed,
-		.events = (uint32_t)sim_scale(&script.random, 9),
-		.die_one_in = sim_once_in(&script.random, 2) ? 50 : 0,
+		.events = (uint32_t)sim_scale(&script.random, 10),
+		.die_one_in = sim_once_in(&script.random, 2) ? sim_between(&script.random, 5, 50) : 0,
 	};
+	script.haste = sim_between(&script.random, 8, 20);
 	sim_run(control, NULL);
 }
 

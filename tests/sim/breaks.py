@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Proves that the simulation can find something: breaks the engine in ways that once were, or could be, somebody's
+mistake, and has the simulation find each of them.
+
+    breaks.py make INPUT OUTPUT      copies a source of the engine, with a switch at each place to break
+    breaks.py run PROGRAM [SEEDS]    runs the simulation of that engine once for each break
+"""
+import os
+import re
+import subprocess
+import sys
+
+# Name, file of lib/, text that is there once, and what it becomes: $ is true if the break is on. A break may have
+# several places.
+BREAKS = [
+    ('no last look at the rings before sleeping', 'sleep.c',
+     'return weir__ring_size(&input->row->ring) == 0;',
+     'return $ || weir__ring_size(&input->row->ring) == 0;'),
+    ('no last look at the phase before sleeping', 'sleep.c',
+     'bool sleep = weir__worker_phase(worker) != WEIR__PHASE_STOP &&',
+     'bool sleep = ($ || weir__worker_phase(worker) != WEIR__PHASE_STOP) &&'),
+    ('no last look at the pool before sleeping', 'sleep.c',
+     'return weir__pool_starving(worker->pool);',
+     'return $ || weir__pool_starving(worker->pool);'),
+    ('no last look at a full ring before sleeping', 'sleep.c',
+     'return weir__ring_full(&op->row->ring);',
+     'return $ || weir__ring_full(&op->row->ring);'),
+    ('a last look before the mark', 'sleep.c',
+     '	announce(worker, program);\n	if (prepare(worker, program, &wait)) {',
+     '	if (!$)\n		announce(worker, program);\n'
+     '	if (prepare(worker, program, &wait)) {\n		if ($)\n			announce(worker, program);'),
+    ('a reader is not armed', 'sleep.c',
+     'if (endpoint->type->arm && !endpoint->type->arm(endpoint->state)) {',
+     'if (!$ && endpoint->type->arm && !endpoint->type->arm(endpoint->state)) {'),
+    ('made room and told nobody', 'pass.c',
+     '	if (taken)\n		weir__ring_made_room(ring);',
+     '	if (taken && !$)\n		weir__ring_made_room(ring);'),
+    ('reads on while a ring is full', 'pass.c',
+     'while (taken < RING_BURST && !(input->sinks & worker->blocked) &&',
+     'while (taken < RING_BURST && ($ || !(input->sinks & worker->blocked)) &&'),
+    ('starves and tells nobody', 'pass.c',
+     'if (weir__pool_starve(worker->pool))',
+     'if (weir__pool_starve(worker->pool) && !$)'),
+    ('fed the pool and told nobody', 'pass.c',
+     '	if (any && weir__pool_fed(worker->pool))',
+     '	if (any && weir__pool_fed(worker->pool) && !$)'),
+    ('hands over and tells nobody', 'walk.c',
+     '	weir__doorbell_ring(row->ring.consumer);',
+     '	if (!$)\n		weir__doorbell_ring(row->ring.consumer);'),
+    ('rings before it hands over', 'walk.c',
+     '	if (!weir__ring_push(&row->ring, vector)) {',
+     '	if ($)\n		weir__doorbell_ring(row->ring.consumer);\n'
+     '	if (!weir__ring_push(&row->ring, vector)) {'),
+    ('rings before it hands over', 'walk.c',
+     '		weir__doorbell_ring(row->ring.consumer);\n	return true;',
+     '		$ ? (void)0 : weir__doorbell_ring(row->ring.consumer);\n	return true;'),
+    ('counts a drop twice', 'walk.c',
+     'weir_count(&row->counters.drops[WEIR__REASON_DOWN], vector->n - n);',
+     'weir_count(&row->counters.drops[WEIR__REASON_DOWN], vector->n - n + $);'),
+    ('a worker that wakes up as the bell is rung reads nothing', 'doorbell.c',
+     '	(void)!write(bell->fd, &one, sizeof(one));',
+     '	if (!$)\n		(void)!write(bell->fd, &one, sizeof(one));'),
+    ('recovers an endpoint that is in use', 'endpoint.c',
+     '	synchronize_rcu(); /* after it, no worker is inside the endpoint */',
+     '	if (!$)\n		synchronize_rcu();'),
+    ('an endpoint dies and nobody is told', 'endpoint.c',
+     '	pthread_cond_broadcast(&pipeline->gone);',
+     '	if (!$)\n		pthread_cond_broadcast(&pipeline->gone);'),
+    ('an empty look without a grace period', 'pipeline.c',
+     '	synchronize_rcu();\n	return looks_empty(pipeline)',
+     '	if (!$)\n		synchronize_rcu();\n	return looks_empty(pipeline)'),
+    ('an empty look without a second one', 'pipeline.c',
+     'return looks_empty(pipeline) && handed_over(pipeline) == before;',
+     'return $ || (looks_empty(pipeline) && handed_over(pipeline) == before);'),
+    ('a second look without the count', 'pipeline.c',
+     'handed_over(pipeline) == before',
+     '($ || handed_over(pipeline) == before)'),
+    ('forgets a buffer when it stops', 'pipeline.c',
+     '		weir__worker_free(row->worker, row->backlog.index, row->backlog.n, row->path);',
+     '		if (!$)\n			weir__worker_free(row->worker, row->backlog.index, row->backlog.n, '
+     'row->path);'),
+    ('keeps memory when there is none', 'plan.c',
+     '		free(row->config);\n',
+     '		if (!$)\n			free(row->config);\n'),
+]
+
+
+def make(source, target):
+    with open(source, encoding='utf-8') as file:
+        text = file.read()
+    for name, where, old, new in BREAKS:
+        if where != os.path.basename(source):
+            continue
+        # Several breaks may share a place: each is applied to what the one before has made of it.
+        pattern = re.escape(old)
+        if len(re.findall(pattern, text)) == 1:
+            text = text.replace(old, new.replace('$', f'sim_broken("{name}")'))
+        else:
+            print(f'{source} has changed: it no longer has the place to break "{name}"', file=sys.stderr)
+    with open(target, 'w', encoding='utf-8') as file:
+        file.write('#include <stdbool.h>\nbool sim_broken(const char *name);\n#line 1 "%s"\n%s' % (source, text))
+
+
+def run(program, seeds):
+    missed = 0
+    for name, where in dict((name, where) for name, where, _, _ in BREAKS).items():
+        result = subprocess.run([program, '--seeds', seeds, '--jobs', '2'], env={**os.environ, 'SIM_BREAK': name},
+                                stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, check=False)
+        found = re.search(r'^found: (.*)$', result.stderr, re.M) or re.search(r'^(.*(?:ERROR|error): .*)$',
+                                                                              result.stderr, re.M)
+        seed = re.search(r'^seed (\d+)', result.stderr, re.M)
+        if result.returncode == 1 and found and seed:
+            print(f'{name}: seed {seed[1]}: {found[1]}', flush=True)
+        else:
+            missed += 1
+            print(f'NOT FOUND in {seeds} seeds: {name} ({where})', flush=True)
+    return missed
+
+
+if sys.argv[1] == 'make':
+    make(sys.argv[2], sys.argv[3])
+else:
+    sys.exit(1 if run(sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else '5000') else 0)
