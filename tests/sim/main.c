@@ -33,6 +33,7 @@ struct options {
 struct progress {
 	uint64_t seeds;
 	uint64_t steps;
+	bool found; /* of the first: one of all jobs has found something */
 };
 
 static struct options options = { .first = 1, .seeds = 1000, .jobs = 1 };
@@ -52,6 +53,14 @@ static void print_report(void)
 		seed);
 }
 
+void sim_claim(void)
+{
+	fflush(stdout);
+	if (__atomic_exchange_n(&progress->found, true, __ATOMIC_RELAXED))
+		for (;;)
+			pause();
+}
+
 void sim_report(void)
 {
 	print_report();
@@ -61,6 +70,7 @@ void sim_report(void)
 /* A check of the engine, or the processor, ends the program. */
 static void on_signal(int number)
 {
+	sim_claim();
 	fprintf(stderr, "\nfound: signal %d\n", number);
 	sim_report();
 }

@@ -167,7 +167,7 @@ void sim_fail(const char *format, ...)
 {
 	va_list args;
 
-	fflush(stdout);
+	sim_claim();
 	fprintf(stderr, "\nfound: ");
 	va_start(args, format);
 	vfprintf(stderr, format, args);
