@@ -178,3 +178,9 @@ int __wrap_munmap(void *at, size_t size)
 		mapped -= size;
 	return __real_munmap(at, size);
 }
+
+/* May need memory too; not where it gives some back. */
+int __wrap_mprotect(void *at, size_t size, int protection)
+{
+	return protection != PROT_NONE && refused() ? -1 : __real_mprotect(at, size, protection);
+}

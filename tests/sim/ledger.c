@@ -80,6 +80,9 @@ void sim_packet_sent(const struct weir_buf *buf, unsigned port)
 	const struct sim_label *label = sim_packet_label(buf, "a writer");
 	uint32_t *before = &last[port][label->port][label->flow];
 
+	if (label->entered)
+		sim_fail("packet %u of flow %u of p%u is sent by p%u, but has not left what it entered",
+			 label->sequence, label->flow, label->port, port);
 	if (label->sequence < *before)
 		sim_fail("packet %u of flow %u of p%u is sent by p%u after packet %u", label->sequence,
 			 label->flow, label->port, port, *before - 1);
@@ -92,9 +95,4 @@ void sim_packet_dropped(const struct weir_buf *buf, const char *who)
 {
 	states[sim_packet_label(buf, who)->id] = DROPPED;
 	sim_totals.dropped++;
-}
-
-void sim_ledger_forget_order(void)
-{
-	memset(last, 0, sizeof(last));
 }

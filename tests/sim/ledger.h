@@ -24,9 +24,10 @@ struct sim_label {
 	uint16_t len;
 	uint8_t port; /* that gave it */
 	uint8_t flow;
-	uint8_t laps;  /* times that it was sent back in a circle */
-	uint8_t stamp; /* the age of the stages that stamp; see stages.h */
-	uint16_t stamps;
+	uint8_t laps; /* exits that it has taken */
+	uint8_t unused;
+	uint16_t entered; /* pairs whose first stage it has passed and whose second not, by bit */
+	uint32_t age;     /* of the mark that it passed last; see stages.h */
 };
 
 void sim_ledger_init(void);
@@ -42,9 +43,6 @@ struct sim_label *sim_packet_label(const struct weir_buf *buf, const char *who);
 
 void sim_packet_sent(const struct weir_buf *buf, unsigned port);
 void sim_packet_dropped(const struct weir_buf *buf, const char *who);
-
-/* A flow need not keep its order across this: it goes another way from now on. */
-void sim_ledger_forget_order(void);
 
 struct sim_totals {
 	uint64_t given;

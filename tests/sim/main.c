@@ -13,7 +13,7 @@
 
 #include "fiber.h"
 #include "real.h"
-#include "report.h"
+#include "found.h"
 #include "scheduler.h"
 #include "script.h"
 

@@ -160,7 +160,7 @@ static int recover(void *state, struct weir_error *err)
 	alone(port, "is recovered");
 	weir__point("port recovers");
 	alone(port, "is recovered");
-	if (port->stays_dead)
+	if (port->stays_dead && ++port->refusals)
 		return weir_failed(err, -EIO, "is still dead");
 	port->read_died = port->write_died = false;
 	port->read_error = port->write_error = 0;
@@ -282,10 +282,16 @@ static uint32_t write_port(void *state, struct weir_writer *writer)
 	return n;
 }
 
+static const struct weir_option port_options[] = {
+	WEIR_OPTION(struct sim_port_options, port, OBJECT, "the device"),
+	{ 0 },
+};
+
 const struct weir_endpoint_type sim_port_type = {
 	.name = "port",
 	.help = "a simulated device",
 	.reasons = reasons,
+	.options = port_options,
 	.options_size = sizeof(struct sim_port_options),
 	.state_size = sizeof(struct sim_port *),
 	.check = check,

@@ -44,6 +44,7 @@ struct sim_port {
 	bool read_died; /* it said so, and must be left alone */
 	bool write_died;
 	uint64_t deaths;
+	uint64_t refusals; /* to recover */
 };
 
 extern struct sim_port sim_ports[SIM_PORTS_MAX];

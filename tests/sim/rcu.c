@@ -66,6 +66,19 @@ void __wrap_urcu_qsbr_synchronize_rcu(void)
 	sim_self->rcu_seen = period;
 }
 
+void *__wrap_rcu_dereference_sym(void *pointer)
+{
+	weir__point("rcu dereference");
+	return pointer;
+}
+
+void *__wrap_rcu_set_pointer_sym(void **pointer, void *value)
+{
+	weir__point("rcu publish");
+	*pointer = value;
+	return value;
+}
+
 /* membarrier(2): the threads of the simulation see each other's stores at once, but may go on here. */
 long __wrap_syscall(long number, ...)
 {

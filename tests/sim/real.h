@@ -32,6 +32,7 @@ SIM_WRAP(void *, mmap, void *at, size_t size, int protection, int flags, int fd,
 /* What mmap() is called where off_t could be smaller. */
 SIM_WRAP(void *, mmap64, void *at, size_t size, int protection, int flags, int fd, off_t offset);
 SIM_WRAP(int, munmap, void *at, size_t size);
+SIM_WRAP(int, mprotect, void *at, size_t size, int protection);
 
 SIM_WRAP(int, clock_gettime, clockid_t clock, struct timespec *time);
 SIM_WRAP(int, nanosleep, const struct timespec *time, struct timespec *left);
@@ -69,6 +70,8 @@ SIM_WRAP(int, pthread_cond_signal, pthread_cond_t *condition);
 SIM_WRAP(int, pthread_cond_broadcast, pthread_cond_t *condition);
 
 SIM_WRAP(long, syscall, long number, ...);
+SIM_WRAP(void *, rcu_dereference_sym, void *pointer);
+SIM_WRAP(void *, rcu_set_pointer_sym, void **pointer, void *value);
 SIM_WRAP(void, urcu_qsbr_register_thread, void);
 SIM_WRAP(void, urcu_qsbr_unregister_thread, void);
 SIM_WRAP(void, urcu_qsbr_quiescent_state, void);

@@ -10,7 +10,7 @@
 
 #include "fiber.h"
 #include "real.h"
-#include "report.h"
+#include "found.h"
 #include "scheduler.h"
 
 #define STACK_SIZE (256u << 10)

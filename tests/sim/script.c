@@ -3,29 +3,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "actor.h"
 #include "descriptors.h"
 #include "faults.h"
-#include "ledger.h"
 #include "heap.h"
-#include "rest.h"
 #include "scheduler.h"
 #include "script.h"
-#include "shape.h"
 #include "sim_cpus.h"
 #include "traffic.h"
 
-struct script {
-	struct sim_random random;
-	struct sim_shape shape;
-	struct sim_config config;
-	struct sim_traffic traffic;
-	struct weir_pipeline *pipeline;
-	struct sim_allowed allowed;
-	unsigned haste; /* bits of the time between two actions */
-	bool over;      /* the traffic is */
-};
-
-static struct script script;
+static struct sim_stage stage;
+static struct sim_traffic traffic;
+static struct sim_random random_source;
+static struct sim_actor first;  /* also starts and stops */
+static struct sim_actor second; /* in half of the runs */
 
 static void quiet(void *data, enum weir_log_level level, const char *line)
 {
@@ -39,11 +30,12 @@ static void create(void)
 	bool refused;
 	int rc;
 
-	script.config.config.log = quiet;
+	sim_config_make(&first.config, &stage.shape);
+	first.config.config.log = quiet;
 	do {
-		if (sim_once_in(&script.random, 3))
-			sim_fail_in(sim_between(&script.random, 1, 60));
-		rc = weir_pipeline_create(&script.pipeline, &script.config.config, &err);
+		if (sim_once_in(&random_source, 3))
+			sim_fail_in(sim_between(&random_source, 1, 60));
+		rc = weir_pipeline_create(&stage.pipeline, &first.config.config, &err);
 		refused = sim_fail_stop();
 		if (rc < 0 && !refused)
 			sim_fail("weir_pipeline_create(): %s", err.text);
@@ -54,6 +46,7 @@ static void create(void)
 			sim_descriptors_check("after a pipeline that could not be created");
 		}
 	} while (rc < 0);
+	memset(&first.config, 0xa5, sizeof(first.config)); /* may be gone, says weir_pipeline_create() */
 }
 
 static void start(void)
@@ -63,70 +56,43 @@ static void start(void)
 	int rc;
 
 	do {
-		if (sim_once_in(&script.random, 5))
-			sim_fail_in(sim_between(&script.random, 1, 4));
-		rc = weir_pipeline_start(script.pipeline, &err);
+		if (sim_once_in(&random_source, 5))
+			sim_fail_in(sim_between(&random_source, 1, 4));
+		rc = weir_pipeline_start(stage.pipeline, &err);
 		refused = sim_fail_stop();
 		if (rc < 0 && !refused)
 			sim_fail("weir_pipeline_start(): %s", err.text);
 	} while (rc < 0);
 }
 
-static void recover(void)
-{
-	struct weir_error err;
-	unsigned p = 0;
-	int rc;
-
-	while (p < sim_n_ports &&
-	       weir_pipeline_endpoint_state(script.pipeline, sim_ports[p].name, NULL) != WEIR_ENDPOINT_DEAD)
-		p++;
-	if (p == sim_n_ports)
-		return;
-	rc = weir_pipeline_endpoint_recover(script.pipeline, sim_ports[p].name, &err);
-	if (rc < 0 && !(rc == -EIO && sim_ports[p].stays_dead))
-		sim_fail("weir_pipeline_endpoint_recover(): %s", err.text);
-}
-
+/* One that comes to its deadline drops what is left; if a worker is stuck, it can only be tried again. */
 static void stop(void)
 {
-	const int rc = weir_pipeline_stop(script.pipeline);
+	int rc;
 
-	if (rc == -ETIMEDOUT)
-		script.allowed.stopped = true;
-	else if (rc < 0)
-		sim_fail("weir_pipeline_stop(): %s", strerror(-rc));
-	sim_check_rest(script.pipeline, &script.allowed);
-}
-
-/* Something that a program may do with a pipeline that runs. */
-static void act(void)
-{
-	switch (sim_below(&script.random, 8)) {
-	case 0:
-		stop();
-		start();
-		break;
-	case 1:
-	case 2:
-		recover();
-		break;
-	case 3:
-		weir_pipeline_wait(script.pipeline, (int)sim_below(&script.random, 3));
-		break;
-	default:
-		sim_sleep(sim_scale(&script.random, script.haste));
+	while ((rc = weir_pipeline_stop(stage.pipeline)) < 0) {
+		stage.allowed.stopped = true;
+		if (rc != -ETIMEDOUT)
+			sim_fail("weir_pipeline_stop(): %s", strerror(-rc));
 	}
+	sim_check_rest(stage.pipeline, &stage.allowed);
 }
 
-/* Another thread, that looks. */
+static void *act_until_over(void *argument)
+{
+	while (!stage.over)
+		sim_act(argument);
+	return NULL;
+}
+
+/* A thread that only looks. */
 static void *watch(void *argument)
 {
 	uint64_t received = 0;
 
 	(void)argument;
-	while (!script.over) {
-		struct weir_counters *counters = weir_counters_read(script.pipeline);
+	while (!stage.over) {
+		struct weir_counters *counters = weir_counters_read(stage.pipeline);
 
 		if (!counters)
 			sim_fail("weir_counters_read() gives nothing");
@@ -152,49 +118,81 @@ static bool all_ended(void)
 static void finish(void)
 {
 	for (unsigned p = 0; p < sim_n_ports; p++)
-		if (weir_pipeline_endpoint_state(script.pipeline, sim_ports[p].name, NULL) ==
-			    WEIR_ENDPOINT_DEAD &&
-		    weir_pipeline_endpoint_recover(script.pipeline, sim_ports[p].name, NULL) < 0)
-			sim_fail("%s cannot be recovered", sim_ports[p].name);
-	if (weir_pipeline_wait(script.pipeline, -1) < 0)
+		while (weir_pipeline_endpoint_state(stage.pipeline, sim_ports[p].name, NULL) ==
+		       WEIR_ENDPOINT_DEAD) {
+			int rc = weir_pipeline_endpoint_recover(stage.pipeline, sim_ports[p].name, NULL);
+
+			if (rc < 0 && rc != -ETIMEDOUT)
+				sim_fail("%s cannot be recovered: %s", sim_ports[p].name, strerror(-rc));
+		}
+	if (weir_pipeline_wait(stage.pipeline, -1) < 0)
 		sim_fail("weir_pipeline_wait() without a deadline does not wait");
-	if (weir_pipeline_stop(script.pipeline) < 0)
-		sim_fail("an empty pipeline does not stop");
-	sim_check_rest(script.pipeline, &script.allowed);
+	if (!stage.unsure)
+		sim_check_shape(&stage);
+	stop();
 }
 
 static void *control(void *argument)
 {
-	struct sim_thread *traffic;
-	struct sim_thread *watcher;
-	const unsigned cpus = sim_between(&script.random, 1, 4);
+	struct sim_thread *outside, *watcher, *other;
 
 	(void)argument;
-	sim_cpus_set(cpus);
-	sim_shape_make(&script.shape, &script.random, cpus);
-	sim_config_make(&script.config, &script.shape);
+	stage.cpus = sim_between(&random_source, 1, 4);
+	sim_cpus_set(stage.cpus);
+	sim_shape_make(&stage.shape, &random_source, stage.cpus);
 	create();
-	memset(&script.config, 0xa5, sizeof(script.config)); /* may be gone, says weir_pipeline_create() */
-	traffic = sim_spawn("traffic", false, sim_traffic, &script.traffic);
+	outside = sim_spawn("traffic", false, sim_traffic, &traffic);
 	watcher = sim_spawn("watch", false, watch, NULL);
 	start();
-	while (!all_ended())
-		act();
-	sim_join(traffic, SIM_NEVER);
+	other = second.stage ? sim_spawn("second", false, act_until_over, &second) : NULL;
+	while (!all_ended()) {
+		sim_act(&first);
+		if (sim_once_in(&random_source, 8)) {
+			stop();
+			sim_act(&first);
+			start();
+		}
+	}
+	sim_join(outside, SIM_NEVER);
 	/* Nobody may be left who wakes up by himself: a lost wake-up shall be a deadlock. */
-	script.over = true;
+	stage.over = true;
 	sim_join(watcher, SIM_NEVER);
+	if (other)
+		sim_join(other, SIM_NEVER);
 	finish();
-	weir_pipeline_destroy(script.pipeline);
+	weir_pipeline_destroy(stage.pipeline);
 	sim_memory_check("at the end");
 	sim_descriptors_check("at the end");
 	return NULL;
 }
 
+static void make_actor(struct sim_actor *actor, bool applies)
+{
+	actor->stage = &stage;
+	actor->random = (struct sim_random){ sim_random_next(&random_source) | 1 };
+	actor->haste = sim_between(&random_source, 8, 20);
+	actor->applies = applies;
+	stage.appliers += applies;
+}
+
+static void make_run(uint64_t seed)
+{
+	sim_random_seed(&random_source, seed, 6);
+	memset(&stage, 0, sizeof(stage));
+	traffic = (struct sim_traffic){
+		.seed = seed,
+		.events = (uint32_t)sim_scale(&random_source, 10),
+		.die_one_in = sim_once_in(&random_source, 2) ? sim_between(&random_source, 5, 50) : 0,
+	};
+	make_actor(&first, sim_below(&random_source, 4));
+	second.stage = NULL;
+	if (sim_once_in(&random_source, 2))
+		make_actor(&second, sim_once_in(&random_source, 2));
+}
+
 void sim_script(uint64_t seed, bool trace)
 {
-	memset(&script, 0, sizeof(script));
-	sim_random_seed(&script.random, seed, 6);
+	make_run(seed);
 	sim_scheduler_init(seed, trace);
 	sim_faults_init(seed);
 	sim_memory_init();
@@ -202,19 +200,17 @@ void sim_script(uint64_t seed, bool trace)
 	sim_ledger_init();
 	sim_stages_init(seed);
 	sim_ports_init(seed);
-	script.traffic = (struct sim_traffic){
-		.seed = seed,
-		.events = (uint32_t)sim_scale(&script.random, 10),
-		.die_one_in = sim_once_in(&script.random, 2) ? sim_between(&script.random, 5, 50) : 0,
-	};
-	script.haste = sim_between(&script.random, 8, 20);
 	sim_run(control, NULL);
 }
 
 void sim_script_print(void)
 {
-	sim_shape_print(&script.shape, stderr);
-	fprintf(stderr, "%llu packets were given, %llu sent, %llu dropped by the simulation\n",
+	sim_shape_print(&stage.shape, stderr);
+	fprintf(stderr,
+		"%llu packets were given, %llu sent, %llu dropped by the simulation; %llu configurations "
+		"were applied, "
+		"%llu refused\n",
 		(unsigned long long)sim_totals.given, (unsigned long long)sim_totals.sent,
-		(unsigned long long)sim_totals.dropped);
+		(unsigned long long)sim_totals.dropped, (unsigned long long)stage.applied,
+		(unsigned long long)stage.refused);
 }

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
 #include "scheduler.h"
 #include "shape.h"
 
@@ -117,19 +115,15 @@ static void make_workers(struct sim_shape *shape, struct sim_random *random, uns
 	}
 }
 
-static bool is_valid(const struct sim_shape *shape)
-{
-	static struct sim_config config;
-
-	sim_config_make(&config, shape);
-	return weir_config_check(&config.config, NULL) == 0;
-}
-
 static void try_to_make(struct sim_shape *shape, struct sim_random *random, unsigned cpus)
 {
 	struct maker maker = { .shape = shape, .random = random };
 
-	*shape = (struct sim_shape){ .drain_ms = (unsigned)sim_scale(random, 10) };
+	*shape = (struct sim_shape){
+		.drain_ms = (unsigned)sim_scale(random, 10),
+		.change_ms = sim_once_in(random, 2) ? 1000 : (unsigned)sim_scale(random, 8),
+		.stuck_one_in = sim_once_in(random, 8) ? 100 : 0,
+	};
 	make_workers(shape, random, cpus);
 	for (unsigned p = 0; p < SIM_PORTS_MAX; p++)
 		maker.writer[p] = NONE;
@@ -156,7 +150,7 @@ void sim_shape_make(struct sim_shape *shape, struct sim_random *random, unsigned
 {
 	for (unsigned tries = 0; tries < 1000; tries++) {
 		try_to_make(shape, random, cpus);
-		if (is_valid(shape))
+		if (sim_shape_is_valid(shape))
 			return;
 	}
 	sim_fail("no valid configuration in 1000 tries");

@@ -13,7 +13,7 @@
 
 #define SIM_WORKERS_MAX 4
 #define SIM_CHAINS_MAX  10
-#define SIM_ROWS_MAX    12
+#define SIM_ROWS_MAX    16
 
 enum sim_kind {
 	SIM_ROW_READ,
@@ -24,6 +24,10 @@ enum sim_kind {
 	SIM_ROW_SORT,
 	SIM_ROW_STATS,
 	SIM_ROW_FILTER,
+	SIM_ROW_ENTER,
+	SIM_ROW_LEAVE,
+	SIM_ROW_MARK,
+	SIM_ROW_LOOK,
 	SIM_KINDS,
 };
 
@@ -59,10 +63,19 @@ struct sim_shape {
 	unsigned next_key;
 	uint32_t buffers;
 	unsigned drain_ms;
+	unsigned change_ms;
+	uint32_t stuck_one_in; /* packets of a pass stage */
 };
 
 /* At random, but valid. */
 void sim_shape_make(struct sim_shape *shape, struct sim_random *random, unsigned cpus);
+
+/* Whether the library would take it, and the simulation can tell what is right. */
+bool sim_shape_is_valid(const struct sim_shape *shape);
+
+/* One to three random changes. Returns false if none was found that leaves it valid: then nothing is changed.
+ */
+bool sim_shape_mutate(struct sim_shape *shape, struct sim_random *random, unsigned cpus);
 
 bool sim_shape_has_port(const struct sim_shape *shape, unsigned port);
 bool sim_shape_has_worker(const struct sim_shape *shape, unsigned worker);
@@ -79,6 +92,7 @@ struct sim_config {
 		struct sim_pass pass;
 		struct sim_drop drop;
 		struct sim_sort sort;
+		struct sim_pair pair;
 		struct weir_stats stats;
 		struct weir_mac_filter filter;
 	} options[SIM_CHAINS_MAX][SIM_ROWS_MAX];
@@ -89,6 +103,10 @@ struct sim_config {
 };
 
 void sim_config_make(struct sim_config *config, const struct sim_shape *shape);
+
+/* The options of one row as a stage of weir_stage_configure(), and its path. */
+struct weir_stage sim_config_stage(struct sim_config *config, const struct sim_shape *shape, unsigned c,
+				   unsigned i, char path[32]);
 
 extern const char *const sim_worker_names[SIM_WORKERS_MAX];
 

@@ -6,14 +6,15 @@
 
 const char *const sim_worker_names[SIM_WORKERS_MAX] = { "w0", "w1", "w2", "w3" };
 
-static const char *const kind_names[SIM_KINDS] = { "read", "write", "ring",  "pass",
-						   "drop", "sort",  "stats", "filter" };
+static const char *const kind_names[SIM_KINDS] = { "read",  "write",  "ring",  "pass",  "drop", "sort",
+						   "stats", "filter", "enter", "leave", "mark", "look" };
 
 static const char *const denied[] = { "02:00:00:00:01:03", NULL };
 
 static const struct weir_stage_type *const types[SIM_KINDS] = {
 	&weir_read_type, &weir_write_type, &weir_ring_type,  &sim_pass_type,
 	&sim_drop_type,  &sim_sort_type,   &weir_stats_type, &weir_mac_filter_type,
+	&sim_enter_type, &sim_leave_type,  &sim_mark_type,   &sim_look_type,
 };
 
 static void make_sort(struct sim_config *config, const struct sim_row *row, unsigned c, unsigned i)
@@ -21,7 +22,7 @@ static void make_sort(struct sim_config *config, const struct sim_row *row, unsi
 	struct sim_sort *sort = &config->options[c][i].sort;
 
 	sort->name = config->names[c][i];
-	sort->salt = row->option;
+	sort->salt = row->key; /* so that it stays as long as the row does */
 	for (unsigned k = 0; k < SIM_EXITS; k++) {
 		if (!row->exit[k])
 			continue;
@@ -30,7 +31,8 @@ static void make_sort(struct sim_config *config, const struct sim_row *row, unsi
 	}
 }
 
-static void make_row(struct sim_config *config, const struct sim_row *row, unsigned c, unsigned i)
+static void make_row(struct sim_config *config, const struct sim_row *row, uint32_t stuck_one_in, unsigned c,
+		     unsigned i)
 {
 	char *name = config->names[c][i];
 
@@ -52,7 +54,8 @@ static void make_row(struct sim_config *config, const struct sim_row *row, unsig
 								 .full = row->full };
 		break;
 	case SIM_ROW_PASS:
-		config->options[c][i].pass = (struct sim_pass){ .name = name };
+		config->options[c][i].pass =
+			(struct sim_pass){ .name = name, .stuck_one_in = row->option % 4 ? 0 : stuck_one_in };
 		break;
 	case SIM_ROW_DROP:
 		config->options[c][i].drop = (struct sim_drop){ .name = name, .one_in = 2 + row->option };
@@ -65,6 +68,14 @@ static void make_row(struct sim_config *config, const struct sim_row *row, unsig
 		break;
 	case SIM_ROW_FILTER:
 		config->options[c][i].filter = (struct weir_mac_filter){ .name = name, .deny = denied };
+		break;
+	case SIM_ROW_ENTER:
+	case SIM_ROW_LEAVE:
+		config->options[c][i].pair = (struct sim_pair){ .name = name, .number = row->option };
+		break;
+	case SIM_ROW_MARK:
+	case SIM_ROW_LOOK:
+		config->options[c][i].pair = (struct sim_pair){ .name = name, .age = row->option };
 		break;
 	case SIM_KINDS:
 		break;
@@ -109,10 +120,19 @@ void sim_config_make(struct sim_config *config, const struct sim_shape *shape)
 		snprintf(config->chains[c], sizeof(config->chains[c]), "c%u", shape->chains[c].key);
 		config->config.chains[c].name = config->chains[c];
 		for (unsigned i = 0; i < shape->chains[c].n; i++)
-			make_row(config, &shape->chains[c].rows[i], c, i);
+			make_row(config, &shape->chains[c].rows[i], shape->stuck_one_in, c, i);
 	}
 	make_pool(&config->config.pool, shape, n);
 	config->config.drain_ms = shape->drain_ms;
+	config->config.change_ms = shape->change_ms;
+}
+
+struct weir_stage sim_config_stage(struct sim_config *config, const struct sim_shape *shape, unsigned c,
+				   unsigned i, char path[32])
+{
+	make_row(config, &shape->chains[c].rows[i], shape->stuck_one_in, c, i);
+	snprintf(path, 32, "c%u/%s", shape->chains[c].key, config->names[c][i]);
+	return config->config.chains[c].stages[i];
 }
 
 static void print_row(const struct sim_row *row, FILE *file)
@@ -144,7 +164,8 @@ void sim_shape_print(const struct sim_shape *shape, FILE *file)
 		fprintf(file, "%s: cpu %u%s, spins %u us%s\n", sim_worker_names[w], shape->workers[w].cpu,
 			shape->workers[w].unpinned ? " or any" : "", shape->workers[w].spin_us,
 			shape->workers[w].sleep_at_once ? ", sleeps at once" : "");
-	fprintf(file, "%u buffers (0: enough), %u ms to drain\n", shape->buffers, shape->drain_ms);
+	fprintf(file, "%u buffers (0: enough), %u ms to drain, %u to change\n", shape->buffers,
+		shape->drain_ms, shape->change_ms);
 	for (unsigned c = 0; c < shape->n_chains; c++) {
 		fprintf(file, "c%u:", shape->chains[c].key);
 		for (unsigned i = 0; i < shape->chains[c].n; i++) {

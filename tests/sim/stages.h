@@ -25,6 +25,24 @@ struct sim_sort {
 	uint32_t salt;
 };
 
+/*
+ * Two pairs, whose second must see what the first has left in each packet. Enter and leave stand anywhere in
+ * one chain, and come and go together: as a cipher and what undoes it. Mark and look stand in one chain on
+ * one worker, and always have the same age.
+ */
+struct sim_pair {
+	WEIR_STAGE_OPTIONS
+	uint32_t number; /* of enter and leave, below SIM_PAIRS_MAX */
+	uint32_t age;    /* of mark and look */
+};
+
+#define SIM_PAIRS_MAX 16
+
+extern const struct weir_stage_type sim_enter_type;
+extern const struct weir_stage_type sim_leave_type;
+extern const struct weir_stage_type sim_mark_type;
+extern const struct weir_stage_type sim_look_type;
+
 extern const struct weir_stage_type sim_pass_type;
 extern const struct weir_stage_type sim_drop_type;
 extern const struct weir_stage_type sim_sort_type;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SIM_REPORT_H
-#define SIM_REPORT_H
+#ifndef SIM_FOUND_H
+#define SIM_FOUND_H
 
 /* This process has found something. Of several, only the first comes back to say so. */
 void sim_claim(void);
