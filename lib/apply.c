@@ -396,7 +396,8 @@ static void undo(struct apply *apply)
 	}
 	free(apply->remains);
 	free(apply->note);
-	weir__plan_free(apply->plan);
+	if (apply->plan)
+		weir__plan_free(apply->plan);
 	free(apply->plan);
 }
 

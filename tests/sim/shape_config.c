@@ -21,8 +21,8 @@ static void make_sort(struct sim_config *config, const struct sim_row *row, unsi
 {
 	struct sim_sort *sort = &config->options[c][i].sort;
 
-	sort->name = config->names[c][i];
-	sort->salt = row->key; /* so that it stays as long as the row does */
+	/* The salt stays as long as the row does. */
+	*sort = (struct sim_sort){ .name = config->names[c][i], .salt = row->key };
 	for (unsigned k = 0; k < SIM_EXITS; k++) {
 		if (!row->exit[k])
 			continue;
