@@ -17,9 +17,11 @@ struct descriptor {
 	sim_events *events; /* NULL: an eventfd */
 	void *device;
 	uint64_t count;
+	uint64_t opening; /* which of all; a number may come again */
 };
 
 static struct descriptor descriptors[MAX];
+static uint64_t openings;
 
 void sim_descriptors_init(void)
 {
@@ -56,7 +58,9 @@ int sim_descriptor_open(sim_events *events, void *device)
 		i++;
 	if (i == MAX)
 		sim_fail("more than %d descriptors", MAX);
-	descriptors[i] = (struct descriptor){ .open = true, .events = events, .device = device };
+	descriptors[i] = (struct descriptor){
+		.open = true, .events = events, .device = device, .opening = ++openings
+	};
 	return FIRST + i;
 }
 
@@ -128,17 +132,42 @@ int __wrap_close(int fd)
 
 /* --- poll() --- */
 
+#define SET_MAX 160
+
 struct set {
 	struct pollfd *fds;
 	nfds_t n;
+	uint64_t opening[SET_MAX]; /* what each was when poll() began; 0: not open */
 };
 
-static short events_of(const struct pollfd *fd)
+static void look_up(struct set *set)
 {
-	const struct descriptor *descriptor = find(fd->fd, "poll()");
-	const short events = descriptor->events ? descriptor->events(descriptor->device)
-						: (short)(POLLOUT | (descriptor->count ? POLLIN : 0));
+	for (nfds_t i = 0; i < set->n; i++) {
+		const int fd = set->fds[i].fd;
 
+		if (fd >= 0 && (fd < FIRST || fd >= FIRST + MAX))
+			sim_fail("poll() of the descriptor %d", fd);
+		set->opening[i] =
+			fd >= 0 && descriptors[fd - FIRST].open ? descriptors[fd - FIRST].opening : 0;
+	}
+}
+
+/* One that is closed meanwhile stays where it is, says the kernel, and says nothing any more. */
+static short events_of(const struct set *set, nfds_t i)
+{
+	const struct pollfd *fd = &set->fds[i];
+	const struct descriptor *descriptor;
+	short events;
+
+	if (fd->fd < 0)
+		return 0;
+	if (!set->opening[i])
+		return POLLNVAL;
+	descriptor = &descriptors[fd->fd - FIRST];
+	if (!descriptor->open || descriptor->opening != set->opening[i])
+		return 0;
+	events = descriptor->events ? descriptor->events(descriptor->device)
+				    : (short)(POLLOUT | (descriptor->count ? POLLIN : 0));
 	return (short)(events & (fd->events | POLLERR | POLLHUP));
 }
 
@@ -147,24 +176,28 @@ static bool any_event(void *argument)
 	const struct set *set = argument;
 
 	for (nfds_t i = 0; i < set->n; i++)
-		if (set->fds[i].fd >= 0 && events_of(&set->fds[i]))
+		if (events_of(set, i))
 			return true;
 	return false;
 }
 
 static int poll_until(struct pollfd *fds, nfds_t n, uint64_t deadline)
 {
-	struct set set = { fds, n };
+	struct set set = { .fds = fds, .n = n };
 	int ready = 0;
 
+	if (n > SET_MAX)
+		sim_fail("poll() of %lu descriptors", (unsigned long)n);
 	if (sim_interrupted()) {
 		weir__point("poll interrupted");
 		errno = EINTR;
 		return -1;
 	}
+	weir__point("poll begins");
+	look_up(&set);
 	sim_wait("poll", any_event, &set, deadline);
 	for (nfds_t i = 0; i < n; i++) {
-		fds[i].revents = fds[i].fd >= 0 ? events_of(&fds[i]) : 0;
+		fds[i].revents = events_of(&set, i);
 		ready += fds[i].revents != 0;
 	}
 	return ready;
