@@ -10,6 +10,7 @@
 #include "error.h"
 #include "grace.h"
 #include "report.h"
+#include "spin.h"
 #include "transition.h"
 
 /* Programs that workers run for a moment on the way, by worker of the old shape or, for idle, of both. */
@@ -325,8 +326,10 @@ static int enter(struct apply *apply)
 {
 	int rc;
 
-	if (apply->growth)
+	if (apply->growth) {
 		weir__pool_commit(&apply->pipeline->pool, apply->growth);
+		weir__pool_fed(&apply->pipeline->pool); /* all are rung at the end */
+	}
 	publish(apply, apply->new, apply->new->programs);
 	publish_end(apply);
 	rc = grace(apply, apply->old);
@@ -338,17 +341,28 @@ static int enter(struct apply *apply)
 /* --- afterwards -------------------------------------------------------------------------------------------
  */
 
+/* Nobody counts in the rows of the replaced shape any more. */
+static void count_for_good(struct weir_pipeline *pipeline, const struct weir__shape *shape)
+{
+	struct weir__shape **link = &pipeline->replaced;
+
+	pthread_mutex_lock(&pipeline->parts);
+	while (*link != shape)
+		link = &(*link)->next;
+	*link = shape->next;
+	weir__totals_add(&pipeline->gone, shape);
+	pthread_mutex_unlock(&pipeline->parts);
+}
+
 static void free_remains(void *memory)
 {
 	struct remains *remains = memory;
 	struct weir__shape *shape = remains->shape;
 
 	for (unsigned w = 0; w < shape->n_workers; w++)
-		if (shape->workers[w])
+		if (!shape->shared[w])
 			weir__worker_stop(shape->workers[w], UINT64_MAX);
-	pthread_mutex_lock(&remains->pipeline->parts);
-	weir__totals_add(&remains->pipeline->gone, shape);
-	pthread_mutex_unlock(&remains->pipeline->parts);
+	count_for_good(remains->pipeline, shape);
 	weir__shape_free(shape);
 	free_interim(remains->interim);
 	free(remains);
@@ -363,19 +377,23 @@ static void finish(struct apply *apply, bool stuck)
 		if (!weir__shape_has_endpoint(apply->old, apply->new->endpoints[i]))
 			weir__endpoint_created(apply->new->endpoints[i]);
 	pthread_mutex_lock(&pipeline->parts);
+	weir__shape_subtract(apply->old, apply->new);
+	apply->old->next = pipeline->replaced;
+	pipeline->replaced = apply->old;
 	pipeline->shape = apply->new;
 	pthread_mutex_unlock(&pipeline->parts);
-	weir__shape_subtract(apply->old, apply->new);
+	weir__endpoints_changed(pipeline);
 	*remains = (struct remains){ pipeline, apply->old, apply->interim };
+	/* A producer with its old program may have rung the old consumer of a ring. */
+	weir__pipeline_ring(pipeline);
 	if (stuck) {
 		weir__retire(pipeline, apply->note, remains, free_remains);
 		apply->note = NULL;
 	} else {
-		/* A producer with its old program may have rung the old consumer of a ring. */
-		weir__pipeline_ring(pipeline);
 		weir__retired_free(pipeline);
 		free_remains(remains);
 	}
+	weir__spin_warn(pipeline);
 	apply->remains = NULL;
 	apply->interim = NULL;
 	apply->growth = NULL;
@@ -512,7 +530,7 @@ int weir_pipeline_apply_with(struct weir_pipeline *pipeline, const struct weir_c
 	undo(&apply);
 	pthread_mutex_unlock(&pipeline->control);
 	weir__error_at(apply.err, "%s", "");
-	if (options->report && rc == 0)
+	if (options->report)
 		*options->report = apply.report;
 	else
 		weir_report_free(apply.report);

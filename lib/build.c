@@ -325,7 +325,7 @@ static void finish_programs(struct builder *builder)
 	add_inputs(builder);
 	for (unsigned w = 0; w < builder->shape->n_workers; w++)
 		builder->programs[w]->owned = weir__bits(builder->programs[w]->n_sinks);
-	weir__spin_set(builder->pipeline, builder->shape, builder->programs);
+	weir__spin_set(builder->shape, builder->programs);
 }
 
 /* --- all of it --------------------------------------------------------------------------------------------

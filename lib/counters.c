@@ -237,13 +237,16 @@ static void read_buffers(struct weir_counters *counters, const struct weir_pipel
 static struct snapshot *read_all(struct weir_pipeline *pipeline)
 {
 	const struct weir__shape *shape = pipeline->shape;
+	struct weir__totals totals = pipeline->gone;
 	struct snapshot *snapshot = make_snapshot(shape);
 
 	if (!snapshot)
 		return NULL;
-	snapshot->counters.received = pipeline->gone.received;
-	snapshot->counters.sent = pipeline->gone.sent;
-	snapshot->counters.dropped = pipeline->gone.dropped;
+	for (const struct weir__shape *replaced = pipeline->replaced; replaced; replaced = replaced->next)
+		weir__totals_add(&totals, replaced);
+	snapshot->counters.received = totals.received;
+	snapshot->counters.sent = totals.sent;
+	snapshot->counters.dropped = totals.dropped;
 	read_places(snapshot, shape);
 	for (unsigned i = 0; i < shape->n_workers; i++)
 		read_worker(snapshot, shape->workers[i]);

@@ -7,8 +7,8 @@
 #include "grace.h"
 #include "pipeline.h"
 
-#define LOOK_NS     50000 /* between two looks, at first and at last */
-#define LOOK_MAX_NS 5000000
+#define PAUSE_NS     50000 /* between two looks, at first and at last */
+#define PAUSE_MAX_NS 5000000
 
 void weir__drain_all(struct weir__drain *drain, const struct weir__shape *shape)
 {
@@ -54,10 +54,10 @@ static uint64_t handed_over(const struct weir__drain *drain)
 /*
  * Whether it is empty for certain: what a worker had in its hands at the first look, or took while one ring
  * after the other was looked at, has left when every worker has passed a grace period, or waits for a writer,
- * or has come to a ring since. Returns 1, 0 with what is full in *full, or a negative errno.
+ * or has come to a ring since.
  */
-static int is_empty(struct weir_pipeline *pipeline, const struct weir__drain *drain, uint64_t deadline,
-		    const struct weir__row **full, struct weir_error *err)
+int weir__drained(struct weir_pipeline *pipeline, const struct weir__drain *drain, uint64_t deadline,
+		  const struct weir__row **full, struct weir_error *err)
 {
 	const uint64_t before = handed_over(drain);
 	int rc;
@@ -72,21 +72,25 @@ static int is_empty(struct weir_pipeline *pipeline, const struct weir__drain *dr
 	return !*full && handed_over(drain) == before;
 }
 
+void weir__drain_pause(uint64_t *ns)
+{
+	*ns = !*ns ? PAUSE_NS : *ns < PAUSE_MAX_NS ? 2 * *ns : *ns;
+	nanosleep(&(struct timespec){ .tv_nsec = (long)*ns }, NULL);
+}
+
 int weir__drain(struct weir_pipeline *pipeline, const struct weir__drain *drain, uint64_t deadline,
 		struct weir_error *err)
 {
-	struct timespec pause = { .tv_nsec = LOOK_NS };
 	const struct weir__row *full;
+	uint64_t pause = 0;
 	int rc;
 
-	while ((rc = is_empty(pipeline, drain, deadline, &full, err)) == 0) {
+	while ((rc = weir__drained(pipeline, drain, deadline, &full, err)) == 0) {
 		if (weir__now() >= deadline)
 			return weir_failed(err, -ETIMEDOUT,
 					   "%s is not empty: what is behind it takes nothing",
 					   full ? full->path : "a ring");
-		nanosleep(&pause, NULL);
-		if (pause.tv_nsec < LOOK_MAX_NS)
-			pause.tv_nsec *= 2;
+		weir__drain_pause(&pause);
 	}
 	return rc < 0 ? rc : 0;
 }

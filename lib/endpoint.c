@@ -59,6 +59,13 @@ void weir__endpoint_destroy(struct weir__endpoint *endpoint)
 	free(endpoint);
 }
 
+void weir__endpoints_changed(struct weir_pipeline *pipeline)
+{
+	pthread_mutex_lock(&pipeline->gone_lock);
+	pthread_cond_broadcast(&pipeline->gone_cond);
+	pthread_mutex_unlock(&pipeline->gone_lock);
+}
+
 void weir__endpoint_gone(struct weir__worker *worker, struct weir__endpoint *endpoint, int error)
 {
 	struct weir_pipeline *pipeline = worker->pipeline;
@@ -79,9 +86,7 @@ void weir__endpoint_gone(struct weir__worker *worker, struct weir__endpoint *end
 		weir__log(pipeline, WEIR_LOG_ERROR, "endpoint %s died: %s", endpoint->name, strerror(-error));
 	else
 		weir__log(pipeline, WEIR_LOG_INFO, "endpoint %s ended", endpoint->name);
-	pthread_mutex_lock(&pipeline->gone_lock);
-	pthread_cond_broadcast(&pipeline->gone_cond);
-	pthread_mutex_unlock(&pipeline->gone_lock);
+	weir__endpoints_changed(pipeline);
 	/* The worker of its other end may wait for a descriptor that says nothing any more. */
 	weir__worker_ring_all(worker);
 }

@@ -11,6 +11,7 @@
 #include "drain.h"
 #include "error.h"
 #include "grace.h"
+#include "spin.h"
 
 #define DEFAULT_DRAIN_MS  1000
 #define DEFAULT_CHANGE_MS 1000
@@ -57,6 +58,8 @@ static int build(struct weir_pipeline *pipeline, struct weir__plan *plan)
 		weir__worker_publish(shape->workers[i], shape->programs[i]);
 	for (unsigned i = 0; rc == 0 && i < shape->n_endpoints; i++)
 		weir__endpoint_created(shape->endpoints[i]);
+	if (rc == 0)
+		weir__spin_warn(pipeline);
 	return rc;
 }
 
@@ -203,7 +206,7 @@ static uint64_t deadline_in(int64_t timeout_ms)
 	return timeout_ms < 0 ? UINT64_MAX : weir__now() + (uint64_t)timeout_ms * 1000000;
 }
 
-/* After a grace period without readers, waits until nothing is in flight. */
+/* After a grace period without readers, waits until nothing is in flight. Returns 0 or -ETIMEDOUT. */
 static int drain_all(struct weir_pipeline *pipeline, uint64_t deadline)
 {
 	struct weir__drain drain;
@@ -300,21 +303,41 @@ static bool wait_for_readers(struct weir_pipeline *pipeline, uint64_t deadline)
 	return rc == 0;
 }
 
-int weir_pipeline_wait(struct weir_pipeline *pipeline, int timeout_ms)
+/* Whether nothing is in flight, once no reader gives anything: as weir__drained(). */
+static int rests(struct weir_pipeline *pipeline)
 {
-	const uint64_t deadline = deadline_in(timeout_ms);
+	struct weir__drain drain;
+	struct weir_error unused;
+	const struct weir__row *full;
 	int rc = -EINVAL;
 
 	pthread_mutex_lock(&pipeline->control);
 	if (pipeline->running) {
-		pthread_mutex_unlock(&pipeline->control);
-		if (!wait_for_readers(pipeline, deadline))
-			return -ETIMEDOUT;
-		pthread_mutex_lock(&pipeline->control);
-		rc = drain_all(pipeline, deadline);
+		weir__error_clear(&unused);
+		weir__drain_all(&drain, pipeline->shape);
+		rc = weir__drained(pipeline, &drain, weir__change_deadline(pipeline), &full, &unused);
 	}
 	pthread_mutex_unlock(&pipeline->control);
 	return rc;
+}
+
+int weir_pipeline_wait(struct weir_pipeline *pipeline, int timeout_ms)
+{
+	const uint64_t deadline = deadline_in(timeout_ms);
+	uint64_t pause = 0;
+	int rc = rests(pipeline);
+
+	if (rc == -EINVAL)
+		return rc;
+	if (!wait_for_readers(pipeline, deadline))
+		return -ETIMEDOUT;
+	/* With the lock for one look at a time: others may change what there is meanwhile. */
+	while ((rc = rests(pipeline)) == 0 || rc == -ETIMEDOUT) {
+		if (weir__now() >= deadline)
+			return -ETIMEDOUT;
+		weir__drain_pause(&pause);
+	}
+	return rc < 0 ? rc : 0;
 }
 
 const void *weir_pipeline_stage(struct weir_pipeline *pipeline, const char *path,

@@ -28,6 +28,8 @@ struct weir_pipeline {
 	pthread_mutex_t parts;
 	struct weir__shape *shape; /* changed with both held */
 	struct weir__totals gone;  /* of the rows that are no more; with parts held */
+	struct weir__shape
+		*replaced; /* a worker may still use and count what only they have; with parts held */
 	struct weir__retired *retired;
 	struct weir__doorbell bell; /* rung when a worker grants a grace period, and when it ends */
 	struct weir__watchdog watchdog;
@@ -37,7 +39,7 @@ struct weir_pipeline {
 	bool stuck; /* it was to stop, but a worker did not end: nothing but another stop is possible */
 	pthread_mutex_t
 		gone_lock; /* a worker takes it when an endpoint goes, and nobody holds it while he waits */
-	pthread_cond_t gone_cond; /* an endpoint has ended or died */
+	pthread_cond_t gone_cond; /* an endpoint has ended, died or been removed */
 	weir_log *log;
 	void *log_data;
 };
@@ -54,6 +56,9 @@ static inline uint64_t weir__change_deadline(const struct weir_pipeline *pipelin
 {
 	return weir__now() + pipeline->change_ms * 1000000ull;
 }
+
+/* Who waits for the last reader looks again. Any thread. */
+void weir__endpoints_changed(struct weir_pipeline *pipeline);
 
 /* Rings every worker. Control thread, with the lock. */
 void weir__pipeline_ring(struct weir_pipeline *pipeline);

@@ -51,7 +51,7 @@ void weir__shape_subtract(struct weir__shape *shape, const struct weir__shape *o
 			shape->endpoints[i] = NULL;
 	for (unsigned i = 0; other && i < shape->n_workers; i++)
 		if (weir__shape_has_worker(other, shape->workers[i]))
-			shape->workers[i] = NULL;
+			shape->shared[i] = true;
 	for (unsigned i = 0; other && i < shape->n_places; i++)
 		if (weir__shape_has_row(other, shape->places[i].row))
 			shape->places[i].row = NULL;
@@ -71,7 +71,8 @@ void weir__shape_free(struct weir__shape *shape)
 	if (!shape)
 		return;
 	for (unsigned i = 0; i < shape->n_workers; i++)
-		weir__worker_destroy(shape->workers[i]);
+		if (!shape->shared[i])
+			weir__worker_destroy(shape->workers[i]);
 	for (unsigned i = 0; i < shape->n_endpoints; i++)
 		weir__endpoint_destroy(shape->endpoints[i]);
 	for (unsigned i = 0; i < shape->n_places; i++)

@@ -26,8 +26,12 @@ struct weir__shape {
 	unsigned n_places;
 	struct weir__endpoint *endpoints[WEIR_ENDPOINTS_MAX];
 	struct weir__worker *workers[WEIR_WORKERS_MAX];
+	bool shared[WEIR_WORKERS_MAX]; /* the worker is another shape's too, and stays with that one */
+	unsigned
+		spinning; /* workers that were to spin but may not, as there are too few processors; else 0 */
 	const struct weir__program *programs[WEIR_WORKERS_MAX]; /* of the workers, in their order */
 	struct weir_worker given[WEIR_WORKERS_MAX];             /* what the configuration says of them */
+	struct weir__shape *next;                               /* of those that were replaced */
 	struct weir__place places[];                            /* in the order of the configuration */
 };
 
@@ -40,7 +44,8 @@ bool weir__shape_has_row(const struct weir__shape *shape, const struct weir__row
 bool weir__shape_has_worker(const struct weir__shape *shape, const struct weir__worker *worker);
 bool weir__shape_has_endpoint(const struct weir__shape *shape, const struct weir__endpoint *endpoint);
 
-/* Takes every part out of the shape that other has too; NULL: has none. */
+/* Takes every part out of the shape that other has too (NULL: has none), so that it can be freed. Workers
+ * stay in the list, marked as shared, because a program may still look there for whom to ring. */
 void weir__shape_subtract(struct weir__shape *shape, const struct weir__shape *other);
 
 /* Ends the threads of its workers, closes its endpoints and frees them, its rows and programs. NULL is

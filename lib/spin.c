@@ -42,8 +42,7 @@ static void set(struct weir__program *program, const struct weir_worker *given, 
 		program->spin_max_ns = LONG_NS;
 }
 
-void weir__spin_set(struct weir_pipeline *pipeline, const struct weir__shape *shape,
-		    struct weir__program *const programs[])
+void weir__spin_set(struct weir__shape *shape, struct weir__program *const programs[])
 {
 	const unsigned cpus = cpu_count();
 	unsigned spinning = 0;
@@ -54,8 +53,15 @@ void weir__spin_set(struct weir_pipeline *pipeline, const struct weir__shape *sh
 	}
 	if (spinning <= cpus)
 		return;
-	weir__log(pipeline, WEIR_LOG_WARNING, "%u workers are to spin on %u processors: none of them will",
-		  spinning, cpus);
+	shape->spinning = spinning;
 	for (unsigned i = 0; i < shape->n_workers; i++)
 		programs[i]->spin_min_ns = programs[i]->spin_max_ns = 0;
+}
+
+void weir__spin_warn(struct weir_pipeline *pipeline)
+{
+	if (pipeline->shape->spinning)
+		weir__log(pipeline, WEIR_LOG_WARNING,
+			  "%u workers are to spin on %u processors: none of them will",
+			  pipeline->shape->spinning, cpu_count());
 }

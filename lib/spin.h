@@ -6,8 +6,10 @@
 #include "pipeline.h"
 
 /* Sets it in the programs of the shape. No setting makes more workers spin than there are processors: then
- * none does, and the log says so. */
-void weir__spin_set(struct weir_pipeline *pipeline, const struct weir__shape *shape,
-		    struct weir__program *const programs[]);
+ * none does, and shape->spinning says how many would have. */
+void weir__spin_set(struct weir__shape *shape, struct weir__program *const programs[]);
+
+/* Says so in the log, once the shape is the pipeline's. */
+void weir__spin_warn(struct weir_pipeline *pipeline);
 
 #endif
