@@ -341,7 +341,7 @@ static int enter(struct apply *apply)
 /* --- afterwards -------------------------------------------------------------------------------------------
  */
 
-/* Nobody counts in the rows of the replaced shape any more. */
+/* Nobody counts in the rows of the replaced shape any more, nor uses the buffers of its workers. */
 static void count_for_good(struct weir_pipeline *pipeline, const struct weir__shape *shape)
 {
 	struct weir__shape **link = &pipeline->replaced;
@@ -351,7 +351,12 @@ static void count_for_good(struct weir_pipeline *pipeline, const struct weir__sh
 		link = &(*link)->next;
 	*link = shape->next;
 	weir__totals_add(&pipeline->gone, shape);
+	for (unsigned w = 0; w < shape->n_workers; w++)
+		if (!shape->shared[w])
+			weir__worker_give_back(shape->workers[w]);
 	pthread_mutex_unlock(&pipeline->parts);
+	if (weir__pool_fed(&pipeline->pool))
+		weir__pipeline_ring(pipeline);
 }
 
 static void free_remains(void *memory)

@@ -225,6 +225,9 @@ static void read_buffers(struct weir_counters *counters, const struct weir_pipel
 
 	for (unsigned i = 0; i < pipeline->shape->n_workers; i++)
 		free_buffers += load(&pipeline->shape->workers[i]->stashed);
+	for (const struct weir__shape *replaced = pipeline->replaced; replaced; replaced = replaced->next)
+		for (unsigned i = 0; i < replaced->n_workers; i++)
+			free_buffers += replaced->shared[i] ? 0 : load(&replaced->workers[i]->stashed);
 	counters->buffers = weir__pool_small(&pipeline->pool) + weir__pool_jumbo(&pipeline->pool);
 	/* While traffic flows, a vector may be seen in two places or in none. */
 	if (free_buffers > counters->buffers)
