@@ -105,8 +105,11 @@ BREAKS = [
      '	if (rc == 0)\n		rc = release(apply);',
      '	if (rc == 0 && !$)\n		rc = release(apply);'),
     ('does not ring all after a change', 'apply.c',
-     '		weir__pipeline_ring(pipeline);\n		weir__retired_free(pipeline);',
-     '		if (!$)\n			weir__pipeline_ring(pipeline);\n		weir__retired_free(pipeline);'),
+     '	weir__pipeline_ring(pipeline);\n	if (stuck) {',
+     '	if (!$)\n		weir__pipeline_ring(pipeline);\n	if (stuck) {'),
+    ('a worker that goes gives its buffers back and tells nobody', 'apply.c',
+     '	if (weir__pool_fed(&pipeline->pool))\n		weir__pipeline_ring(pipeline);',
+     '	if (weir__pool_fed(&pipeline->pool) && !$)\n		weir__pipeline_ring(pipeline);'),
     ('frees the old without a grace period', 'apply.c',
      '	rc = grace(apply, apply->old);\n	if (rc == 0)\n		rc = grace(apply, apply->new);\n	return rc;',
      '	rc = $ ? 0 : grace(apply, apply->old);\n	if (rc == 0 && !$)\n		rc = grace(apply, apply->new);\n'

@@ -17,6 +17,8 @@ static struct sim_traffic traffic;
 static struct sim_random random_source;
 static struct sim_actor first;  /* also starts and stops */
 static struct sim_actor second; /* in half of the runs */
+static bool second_acts;
+static bool resting; /* the first looks at it, and the second must not touch it */
 
 static void quiet(void *data, enum weir_log_level level, const char *line)
 {
@@ -65,6 +67,21 @@ static void start(void)
 	} while (rc < 0);
 }
 
+static bool is_alone(void *argument)
+{
+	(void)argument;
+	return !second_acts;
+}
+
+/* A pipeline rests when no worker runs and no call is under way. */
+static void check_rest(void)
+{
+	resting = true;
+	sim_wait("the other actor", is_alone, NULL, SIM_NEVER);
+	sim_check_rest(stage.pipeline, &stage.allowed);
+	resting = false;
+}
+
 /* One that comes to its deadline drops what is left; if a worker is stuck, it can only be tried again. */
 static void stop(void)
 {
@@ -75,13 +92,23 @@ static void stop(void)
 		if (rc != -ETIMEDOUT)
 			sim_fail("weir_pipeline_stop(): %s", strerror(-rc));
 	}
-	sim_check_rest(stage.pipeline, &stage.allowed);
+	check_rest();
+}
+
+static bool may_go_on(void *argument)
+{
+	(void)argument;
+	return !resting;
 }
 
 static void *act_until_over(void *argument)
 {
-	while (!stage.over)
+	while (!stage.over) {
+		sim_wait("the end of a look", may_go_on, NULL, SIM_NEVER);
+		second_acts = true;
 		sim_act(argument);
+		second_acts = false;
+	}
 	return NULL;
 }
 
@@ -186,8 +213,10 @@ static void make_run(uint64_t seed)
 	};
 	make_actor(&first, sim_below(&random_source, 4));
 	second.stage = NULL;
+	second_acts = resting = false;
 	if (sim_once_in(&random_source, 2))
 		make_actor(&second, sim_once_in(&random_source, 2));
+	stage.unsure = stage.appliers > 1;
 }
 
 void sim_script(uint64_t seed, bool trace)
