@@ -325,12 +325,16 @@ static bool change_pool(struct sim_shape *shape, struct sim_random *random, unsi
 
 static bool change_everything(struct sim_shape *shape, struct sim_random *random, unsigned cpus)
 {
-	const unsigned key = shape->next_key;
+	const struct sim_shape before = *shape;
 
 	if (sim_below(random, 4))
 		return false;
 	sim_shape_make(shape, random, cpus);
-	shape->next_key = key > shape->next_key ? key : shape->next_key;
+	if (shape->next_key < before.next_key)
+		shape->next_key = before.next_key;
+	shape->drain_ms = before.drain_ms;
+	shape->change_ms = before.change_ms;
+	shape->stuck_one_in = before.stuck_one_in;
 	return true;
 }
 
