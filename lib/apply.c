@@ -341,6 +341,24 @@ static int enter(struct apply *apply)
 /* --- afterwards -------------------------------------------------------------------------------------------
  */
 
+/* Nobody counts in the rows of the replaced shape any more, nor uses the buffers of its workers. */
+static void count_for_good(struct weir_pipeline *pipeline, const struct weir__shape *shape)
+{
+	struct weir__shape **link = &pipeline->replaced;
+
+	pthread_mutex_lock(&pipeline->parts);
+	while (*link != shape)
+		link = &(*link)->next;
+	*link = shape->next;
+	weir__totals_add(&pipeline->gone, shape);
+	for (unsigned w = 0; w < shape->n_workers; w++)
+		if (!shape->shared[w])
+			weir__worker_give_back(shape->workers[w]);
+	pthread_mutex_unlock(&pipeline->parts);
+	if (weir__pool_fed(&pipeline->pool))
+		weir__pipeline_ring(pipeline);
+}
+
 static void free_remains(void *memory)
 {
 	struct remains *remains = memory;
@@ -349,9 +367,7 @@ static void free_remains(void *memory)
 	for (unsigned w = 0; w < shape->n_workers; w++)
 		if (!shape->shared[w])
 			weir__worker_stop(shape->workers[w], UINT64_MAX);
-	pthread_mutex_lock(&remains->pipeline->parts);
-	weir__totals_add(&remains->pipeline->gone, shape);
-	pthread_mutex_unlock(&remains->pipeline->parts);
+	count_for_good(remains->pipeline, shape);
 	weir__shape_free(shape);
 	free_interim(remains->interim);
 	free(remains);
@@ -366,11 +382,13 @@ static void finish(struct apply *apply, const struct weir_config *config, bool s
 		if (!weir__shape_has_endpoint(apply->old, apply->new->endpoints[i]))
 			weir__endpoint_created(apply->new->endpoints[i]);
 	pthread_mutex_lock(&pipeline->parts);
+	weir__shape_subtract(apply->old, apply->new);
+	apply->old->next = pipeline->replaced;
+	pipeline->replaced = apply->old;
 	pipeline->shape = apply->new;
 	pthread_mutex_unlock(&pipeline->parts);
 	weir__pipeline_set_times(pipeline, config);
 	weir__endpoints_changed(pipeline);
-	weir__shape_subtract(apply->old, apply->new);
 	*remains = (struct remains){ pipeline, apply->old, apply->interim };
 	/* A producer with its old program may have rung the old consumer of a ring. */
 	weir__pipeline_ring(pipeline);

@@ -28,6 +28,8 @@ struct weir_pipeline {
 	pthread_mutex_t parts;
 	struct weir__shape *shape; /* changed with both held */
 	struct weir__totals gone;  /* of the rows that are no more; with parts held */
+	struct weir__shape
+		*replaced; /* a worker may still use and count what only they have; with parts held */
 	struct weir__retired *retired;
 	struct weir__doorbell bell; /* rung when a worker grants a grace period, and when it ends */
 	struct weir__watchdog watchdog;

@@ -33,20 +33,23 @@ void weir__ring_fini(struct weir__ring *ring);
 static inline bool weir__ring_push(struct weir__ring *ring, const struct weir__vector *vector)
 {
 	unsigned used;
-	struct weir__vector *slot =
-		ck_ring_enqueue_reserve_spsc_size_weir__vector(&ring->ring, ring->slots, &used);
+	struct weir__vector *slot;
 
+	weir__point("ring push");
+	slot = ck_ring_enqueue_reserve_spsc_size_weir__vector(&ring->ring, ring->slots, &used);
 	if (!slot || used >= ring->capacity)
 		return false;
 	*slot = *vector;
 	/* Publishes the slot behind a store barrier, which pairs with the load barrier of the dequeue. */
 	ck_ring_enqueue_commit_spsc(&ring->ring);
+	weir__point("ring pushed");
 	return true;
 }
 
 /* Takes the oldest vector. Returns false if there is none. The consumer's thread. */
 static inline bool weir__ring_pop(struct weir__ring *ring, struct weir__vector *vector)
 {
+	weir__point("ring pop");
 	return ck_ring_dequeue_spsc_weir__vector(&ring->ring, ring->slots, vector);
 }
 
@@ -73,6 +76,7 @@ static inline void weir__ring_made_room(struct weir__ring *ring, struct weir__do
 /* Vectors in the ring; exact at rest. Any thread. */
 static inline uint32_t weir__ring_size(const struct weir__ring *ring)
 {
+	weir__point("ring size");
 	return ck_ring_size(&ring->ring);
 }
 
