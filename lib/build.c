@@ -222,6 +222,8 @@ void weir__build_free(struct weir_pipeline *pipeline)
 		if (row->config && row->type->release)
 			row->type->release(row->config);
 		free(row->config);
+		if (row->state && row->type->destroy)
+			row->type->destroy(row->state);
 		free(row->state);
 		free(row->path);
 		weir__ring_fini(&row->ring);

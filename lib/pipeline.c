@@ -390,11 +390,40 @@ int weir_pipeline_wait(struct weir_pipeline *pipeline, int timeout_ms)
 	return wait_for_readers(pipeline, deadline) && drain(pipeline, deadline) ? 0 : -ETIMEDOUT;
 }
 
-const void *weir_pipeline_stage(struct weir_pipeline *pipeline, const char *path,
-				const struct weir_stage_type *type)
+static struct weir__row *find_stage(struct weir_pipeline *pipeline, const char *path,
+				    const struct weir_stage_type *type)
 {
 	for (unsigned i = 0; i < pipeline->n_rows; i++)
 		if (pipeline->rows[i].type == type && strcmp(pipeline->rows[i].path, path) == 0)
-			return pipeline->rows[i].state;
+			return &pipeline->rows[i];
 	return NULL;
+}
+
+const void *weir_pipeline_stage(struct weir_pipeline *pipeline, const char *path,
+				const struct weir_stage_type *type)
+{
+	const struct weir__row *row = find_stage(pipeline, path, type);
+
+	return row ? row->state : NULL;
+}
+
+int weir__pipeline_with_stage(struct weir_pipeline *pipeline, const char *path,
+			      const struct weir_stage_type *type,
+			      int (*use)(void *state, void *data, struct weir_error *err), void *data,
+			      struct weir_error *err)
+{
+	struct weir_error unused;
+	struct weir__row *row;
+	int code;
+
+	if (!err)
+		err = &unused;
+	weir__error_clear(err);
+	weir__error_at(err, "%s", path);
+	/* TODO: hold pipeline->parts from here: it keeps the row, and one caller waits for the other. */
+	row = find_stage(pipeline, path, type);
+	code = row ? use(row->state, data, err)
+		   : weir_failed(err, -ENOENT, "no %s has this name", type->name);
+	weir__error_at(err, "%s", "");
+	return code;
 }

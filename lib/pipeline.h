@@ -31,6 +31,16 @@ void weir__log(struct weir_pipeline *pipeline, enum weir_log_level level, const 
 /* An endpoint ended (error 0) or died: one event, however many workers notice. A worker's thread. */
 void weir__endpoint_gone(struct weir_pipeline *pipeline, struct weir__endpoint *endpoint, int error);
 
+/*
+ * Calls use() with the state of the stage "chain/stage" of that type, which stays while it runs; calls for
+ * one pipeline follow each other. What use() puts into err gets the path in front. Returns what use()
+ * returns, or -ENOENT. Any thread but a worker's.
+ */
+int weir__pipeline_with_stage(struct weir_pipeline *pipeline, const char *path,
+			      const struct weir_stage_type *type,
+			      int (*use)(void *state, void *data, struct weir_error *err), void *data,
+			      struct weir_error *err);
+
 /* Rings every worker. Any thread. */
 void weir__pipeline_ring(struct weir_pipeline *pipeline);
 
