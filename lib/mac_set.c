@@ -45,3 +45,13 @@ bool weir__mac_set_remove(struct weir__mac_set *set, const uint8_t mac[6], unsig
 		set_lengths(set, set->lengths & ~(1ull << bits));
 	return true;
 }
+
+bool weir__mac_set_find(const struct weir__mac_set *set, uint64_t mac, uint64_t lengths)
+{
+	do {
+		if (weir__table_has(&set->table, weir__mac_key(mac, (unsigned)__builtin_ctzll(lengths))))
+			return true;
+		lengths &= lengths - 1;
+	} while (lengths);
+	return false;
+}

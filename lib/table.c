@@ -6,15 +6,16 @@
 
 int weir__table_init(struct weir__table *table, uint32_t capacity)
 {
-	unsigned log = 1;
+	uint32_t log = 1;
 
 	*table = (struct weir__table){ .capacity = capacity };
 	if (capacity == 0)
 		return 0;
-	while ((size_t)1 << log < (size_t)capacity * 2)
+	while (UINT64_C(1) << log < UINT64_C(2) * capacity)
 		log++;
 	table->shift = 64 - log;
-	table->slots = calloc((size_t)1 << log, sizeof(*table->slots));
+	table->last = (uint32_t)((UINT64_C(1) << log) - 1);
+	table->slots = calloc((size_t)table->last + 1, sizeof(*table->slots));
 	return table->slots ? 0 : -ENOMEM;
 }
 
@@ -24,30 +25,25 @@ void weir__table_fini(struct weir__table *table)
 	*table = (struct weir__table){ 0 };
 }
 
-static size_t last_slot(const struct weir__table *table)
-{
-	return ((size_t)1 << (64 - table->shift)) - 1;
-}
-
 /* The slot of the key, or the free one that its way ends in. */
-static size_t find(const struct weir__table *table, uint64_t key)
+static uint32_t find(const struct weir__table *table, uint64_t key)
 {
-	size_t i = weir__table_home(table, key);
+	uint32_t i = weir__table_home(table, key);
 
 	while (table->slots[i] && table->slots[i] != key)
-		i = (i + 1) & last_slot(table);
+		i = (i + 1) & table->last;
 	return i;
 }
 
 /* Release: whoever sees this slot changed also sees what was stored before, the count of moves above all. */
-static void store(struct weir__table *table, size_t slot, uint64_t key)
+static void store(struct weir__table *table, uint32_t slot, uint64_t key)
 {
 	__atomic_store_n(&table->slots[slot], key, __ATOMIC_RELEASE);
 }
 
 int weir__table_add(struct weir__table *table, uint64_t key)
 {
-	size_t slot;
+	uint32_t slot;
 
 	if (table->capacity == 0)
 		return -ENOSPC;
@@ -63,16 +59,16 @@ int weir__table_add(struct weir__table *table, uint64_t key)
 
 bool weir__table_remove(struct weir__table *table, uint64_t key)
 {
-	size_t last, hole, i;
+	const uint32_t last = table->last;
+	uint32_t hole, i;
 
 	if (table->n == 0)
 		return false;
-	last = last_slot(table);
 	hole = find(table, key);
 	if (!table->slots[hole])
 		return false;
 	for (i = (hole + 1) & last; table->slots[i]; i = (i + 1) & last) {
-		const size_t home = weir__table_home(table, table->slots[i]);
+		const uint32_t home = weir__table_home(table, table->slots[i]);
 
 		/* One whose way from home leads over the hole would no longer be found behind it. */
 		if (((i - home) & last) < ((i - hole) & last))

@@ -17,13 +17,14 @@
 
 struct weir__table {
 	uint64_t *slots; /* 0: free; NULL: a table for no entry at all */
-	unsigned shift;  /* 64 less the logarithm of the slots */
-	uint32_t capacity;
+	uint32_t last;   /* slot */
+	uint32_t shift;  /* 64 less the logarithm of the slots */
 	uint64_t moves;
 	/* The writer's. It changes with every entry, and must not take the line of the above from the readers
 	 * each time. */
 	char apart[64];
 	uint32_t n;
+	uint32_t capacity;
 };
 
 /* For so many entries. The memory is touched only where entries are. Returns 0 or -ENOMEM. */
@@ -39,29 +40,30 @@ int weir__table_add(struct weir__table *table, uint64_t key);
 bool weir__table_remove(struct weir__table *table, uint64_t key);
 
 /* Keys differ in few bits, at any end: fold, then multiply so that each bit reaches the top ones. */
-static inline size_t weir__table_home(const struct weir__table *table, uint64_t key)
+static inline uint32_t weir__table_home(const struct weir__table *table, uint64_t key)
 {
-	return (size_t)((key ^ key >> 32) * UINT64_C(0x9e3779b97f4a7c15) >> table->shift);
+	return (uint32_t)((key ^ key >> 32) * UINT64_C(0x9e3779b97f4a7c15) >> table->shift);
 }
 
-/* Looks once: not finding the key proves nothing if an entry moved meanwhile. */
+/*
+ * Whether the table, which is not one for no entry, has the key. True is always true; false proves something
+ * only if no entry moved meanwhile.
+ */
 static inline bool weir__table_look(const struct weir__table *table, uint64_t key)
 {
-	const size_t last = ((size_t)1 << (64 - table->shift)) - 1;
+	const uint64_t *slots = table->slots;
+	const uint32_t last = table->last;
+	uint64_t found;
 
-	for (size_t i = weir__table_home(table, key);; i = (i + 1) & last) {
-		/* Acquire pairs with the release of the writer: with a slot is seen what moved before it
-		 * changed. */
-		const uint64_t found = __atomic_load_n(&table->slots[i], __ATOMIC_ACQUIRE);
-
+	/* Acquire: who sees that an entry has gone from its old place sees the count of its move. */
+	for (uint32_t i = weir__table_home(table, key);
+	     (found = __atomic_load_n(&slots[i], __ATOMIC_ACQUIRE)); i = (i + 1) & last)
 		if (found == key)
 			return true;
-		if (found == 0)
-			return false;
-	}
+	return false;
 }
 
-/* Whether the table, which is not one for no entry, has the key. Any thread. */
+/* Whether it has the key while its writer is at work. Any thread. */
 static inline bool weir__table_has(const struct weir__table *table, uint64_t key)
 {
 	uint64_t moves;
