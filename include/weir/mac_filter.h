@@ -44,15 +44,14 @@ enum weir_mac_list {
 
 /*
  * Adds one entry to a list of the stage "chain/stage" while traffic flows, at a cost that does not depend on
- * how many there are; the worker filters by it from its next packet on:
+ * how many there are; the worker filters by it from its next vector on:
  *
  *	weir_mac_filter_add(pipeline, "outbound/filter", WEIR_MAC_ALLOW_SOURCE, "02:00:00:00:00:07", &err);
  *
  * The entry counts as one of the option's: with the first one of own or allow_source, a filter that had none
  * becomes strict. It is state, not configuration: it stays when the stage is configured anew, or kept by
- * weir_pipeline_apply(), and is removed by weir_mac_filter_remove() alone. An entry is in its list once:
- *adding it again changes nothing, and so does adding one that the option has too. IP groups with one MAC
- *address are one entry.
+ * weir_pipeline_apply(), and is removed by weir_mac_filter_remove() alone. An entry is in its list once;
+ * adding it again changes nothing. So IP groups with one MAC address are one entry.
  *
  * Returns 0. Errors: -ENOENT (no such stage), -EINVAL (no such list, or not an entry of it), -ENOMEM, -ENOSPC
  * (more than WEIR_MAC_FILTER_ENTRIES_MAX of a list were added). Any thread that is no worker.
