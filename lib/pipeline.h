@@ -50,8 +50,8 @@ void weir__log(struct weir_pipeline *pipeline, enum weir_log_level level, const 
 int weir__pipeline_ready(const struct weir_pipeline *pipeline, struct weir_error *err);
 
 /*
- * Calls use() with the state of the stage "chain/stage" of that type, with parts held: the state stays, and of
- * two callers one waits. What use() puts into err gets the path in front. Returns what use() returns, or
+ * Calls use() with the state of the stage "chain/stage" of that type, with parts held: the state stays, and
+ * of two callers one waits. What use() puts into err gets the path in front. Returns what use() returns, or
  * -ENOENT. Any thread but a worker's.
  */
 int weir__pipeline_with_stage(struct weir_pipeline *pipeline, const char *path,

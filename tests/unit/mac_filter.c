@@ -710,7 +710,8 @@ static void changes_under_a_running_worker(void **state)
 	stage_close(&race.stage);
 }
 
-static void is_changed_by_its_path(void **state)
+/* Packets from OWN to PEER through the stage "flow/filter". */
+static struct weir_pipeline *create_flow(void)
 {
 	const struct weir_config config = {
 		.endpoints = { weir_generator("in", .count = 1000, .size = 100), weir_null("out") },
@@ -720,11 +721,33 @@ static void is_changed_by_its_path(void **state)
 						  weir_mac_filter(.name = "filter"), weir_write("out") } } },
 	};
 	struct weir_pipeline *pipeline;
+
+	assert_int_equal(weir_pipeline_create(&pipeline, &config, NULL), 0);
+	return pipeline;
+}
+
+/* Runs it to its end and destroys it; so many packets were dropped. */
+static void expect_dropped(struct weir_pipeline *pipeline, unsigned dropped)
+{
 	struct weir_counters *counters;
+
+	assert_int_equal(weir_pipeline_start(pipeline, NULL), 0);
+	assert_int_equal(weir_pipeline_wait(pipeline, -1), 0);
+	assert_int_equal(weir_pipeline_stop(pipeline), 0);
+	counters = weir_counters_read(pipeline);
+	assert_non_null(counters);
+	assert_int_equal(counters->received, 1000);
+	assert_int_equal(counters->dropped, dropped);
+	weir_counters_free(counters);
+	weir_pipeline_destroy(pipeline);
+}
+
+static void is_changed_by_its_path(void **state)
+{
+	struct weir_pipeline *pipeline = create_flow();
 	struct weir_error err;
 
 	(void)state;
-	assert_int_equal(weir_pipeline_create(&pipeline, &config, NULL), 0);
 	assert_int_equal(weir_mac_filter_add(pipeline, "flow/filter", WEIR_MAC_DENY_SOURCE, OWN, &err), 0);
 	assert_int_equal(weir_mac_filter_add(pipeline, "flow/filter", WEIR_MAC_DENY, OTHER, NULL), 0);
 	assert_int_equal(weir_mac_filter_remove(pipeline, "flow/filter", WEIR_MAC_DENY, OTHER, NULL), 0);
@@ -736,15 +759,71 @@ static void is_changed_by_its_path(void **state)
 	assert_int_equal(weir_mac_filter_add(pipeline, "flow/eth_wrap", WEIR_MAC_OWN, OWN, &err), -ENOENT);
 	assert_string_equal(err.text, "flow/eth_wrap: no mac_filter has this name");
 	assert_int_equal(weir_mac_filter_remove(pipeline, "flow", WEIR_MAC_OWN, OWN, NULL), -ENOENT);
+	expect_dropped(pipeline, 1000);
+}
 
-	assert_int_equal(weir_pipeline_start(pipeline, NULL), 0);
-	assert_int_equal(weir_pipeline_wait(pipeline, -1), 0);
-	assert_int_equal(weir_pipeline_stop(pipeline), 0);
-	counters = weir_counters_read(pipeline);
-	assert_non_null(counters);
-	assert_int_equal(counters->dropped, 1000);
-	weir_counters_free(counters);
-	weir_pipeline_destroy(pipeline);
+/* Another configuration of the stage, then one of the whole pipeline in which it runs on another worker. */
+static void keeps_what_was_added_through_changes(void **state)
+{
+	const struct weir_config config = {
+		.endpoints = { weir_generator("in", .count = 1000, .size = 100), weir_null("out") },
+		.workers = { { "rx", .unpinned = true }, { "tx", .unpinned = true } },
+		.chains = { { "flow", .stages = { weir_read("in", .worker = "rx"), weir_af_decap(),
+						  weir_eth_wrap(.source = OWN, .next_hop = PEER),
+						  weir_ring(.worker = "tx"),
+						  weir_mac_filter(.name = "filter", .all_multicast = true),
+						  weir_write("out") } } },
+	};
+	const struct weir_stage filter = weir_mac_filter(.own = WEIR_LIST(PEER));
+	struct weir_pipeline *pipeline = create_flow();
+	struct weir_error err;
+
+	(void)state;
+	assert_int_equal(weir_mac_filter_add(pipeline, "flow/filter", WEIR_MAC_DENY_SOURCE, OWN, &err), 0);
+	if (weir_stage_configure(pipeline, "flow/filter", &filter, &err) < 0 ||
+	    weir_pipeline_apply(pipeline, &config, &err) < 0)
+		fail_msg("%s", err.text);
+	/* It can only be removed because it is still there. */
+	assert_int_equal(weir_mac_filter_remove(pipeline, "flow/filter", WEIR_MAC_DENY_SOURCE, OWN, &err), 0);
+	assert_int_equal(weir_mac_filter_add(pipeline, "flow/filter", WEIR_MAC_DENY, PEER, &err), 0);
+	expect_dropped(pipeline, 1000);
+}
+
+struct owner {
+	struct weir_pipeline *pipeline;
+	unsigned first;
+	unsigned failed;
+};
+
+static void *add_and_remove(void *memory)
+{
+	struct owner *owner = memory;
+	char text[24];
+
+	for (unsigned i = 0; i < 2000; i++) {
+		mac_text(text, nth_mac(owner->first + i % 100), 48);
+		owner->failed +=
+			(i / 100 % 2 ? weir_mac_filter_remove : weir_mac_filter_add)(
+				owner->pipeline, "flow/filter", WEIR_MAC_ALLOW_SOURCE, text, NULL) != 0;
+	}
+	return NULL;
+}
+
+/* Each thread finds its own entries as it left them, whatever the other one does. */
+static void any_thread_may_change_it(void **state)
+{
+	struct owner owners[2] = { { create_flow(), 0, 0 }, { NULL, 1000, 0 } };
+	pthread_t threads[2];
+
+	(void)state;
+	owners[1].pipeline = owners[0].pipeline;
+	for (size_t i = 0; i < countof(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, add_and_remove, &owners[i]), 0);
+	for (size_t i = 0; i < countof(threads); i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(owners[i].failed, 0);
+	}
+	expect_dropped(owners[0].pipeline, 0); /* none is left, so any source passes */
 }
 
 int main(void)
@@ -778,6 +857,8 @@ int main(void)
 		cmocka_unit_test(is_what_a_list_of_prefixes_would_be),
 		cmocka_unit_test(changes_under_a_running_worker),
 		cmocka_unit_test(is_changed_by_its_path),
+		cmocka_unit_test(keeps_what_was_added_through_changes),
+		cmocka_unit_test(any_thread_may_change_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
