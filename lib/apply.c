@@ -326,8 +326,10 @@ static int enter(struct apply *apply)
 {
 	int rc;
 
-	if (apply->growth)
+	if (apply->growth) {
 		weir__pool_commit(&apply->pipeline->pool, apply->growth);
+		weir__pool_fed(&apply->pipeline->pool); /* all are rung at the end */
+	}
 	publish(apply, apply->new, apply->new->programs);
 	publish_end(apply);
 	rc = grace(apply, apply->old);
@@ -369,12 +371,12 @@ static void finish(struct apply *apply, bool stuck)
 	weir__endpoints_changed(pipeline);
 	weir__shape_subtract(apply->old, apply->new);
 	*remains = (struct remains){ pipeline, apply->old, apply->interim };
+	/* A producer with its old program may have rung the old consumer of a ring. */
+	weir__pipeline_ring(pipeline);
 	if (stuck) {
 		weir__retire(pipeline, apply->note, remains, free_remains);
 		apply->note = NULL;
 	} else {
-		/* A producer with its old program may have rung the old consumer of a ring. */
-		weir__pipeline_ring(pipeline);
 		weir__retired_free(pipeline);
 		free_remains(remains);
 	}

@@ -96,10 +96,10 @@ struct weir_apply {
  * Errors: those of weir_pipeline_create() and _start(), and -ETIMEDOUT: a writer took nothing, or a worker
  * was stuck, until the deadline.
  */
-#define weir_pipeline_apply(pipeline, config, ...) weir__pipeline_apply_args(pipeline, config, __VA_ARGS__)
-#define weir__pipeline_apply_args(pipeline, config, err, ...) \
-	weir_pipeline_apply_with(pipeline, config, err,       \
-				 &(const struct weir_apply){ .weir_first = 0, ##__VA_ARGS__ })
+#define weir_pipeline_apply(pipeline, config, ...) \
+	weir__pipeline_apply(pipeline, config, __VA_ARGS__, .weir_first = 0)
+#define weir__pipeline_apply(pipeline, config, err, ...) \
+	weir_pipeline_apply_with(pipeline, config, err, &(const struct weir_apply){ __VA_ARGS__ })
 
 WEIR_API int weir_pipeline_apply_with(struct weir_pipeline *pipeline, const struct weir_config *config,
 				      struct weir_error *err, const struct weir_apply *options);
