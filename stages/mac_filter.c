@@ -188,7 +188,7 @@ int weir__mac_filter_add(void *memory, enum weir_mac_list list, const char *entr
 	struct state *state = memory;
 	struct weir__mac_set *set;
 	uint8_t mac[6];
-	unsigned bits;
+	unsigned bits = 0;
 	int code = read_entry(list, entry, mac, &bits, err);
 
 	if (code < 0)
@@ -209,7 +209,7 @@ int weir__mac_filter_add(void *memory, enum weir_mac_list list, const char *entr
 int weir__mac_filter_remove(void *memory, enum weir_mac_list list, const char *entry, struct weir_error *err)
 {
 	uint8_t mac[6];
-	unsigned bits;
+	unsigned bits = 0;
 	int code = read_entry(list, entry, mac, &bits, err);
 
 	if (code < 0)
