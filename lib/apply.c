@@ -27,6 +27,7 @@ struct remains {
 	struct weir_pipeline *pipeline;
 	struct weir__shape *shape;
 	struct interim *interim;
+	struct weir__totals counted; /* what its rows have given to the totals of the pipeline */
 };
 
 struct apply {
@@ -339,6 +340,19 @@ static int enter(struct apply *apply)
 /* --- afterwards -------------------------------------------------------------------------------------------
  */
 
+/* What the rows have counted since they were asked last. With the lock of the parts. */
+static void count_remains(struct remains *remains)
+{
+	struct weir__totals *gone = &remains->pipeline->gone;
+	struct weir__totals now = { 0 };
+
+	weir__totals_add(&now, remains->shape);
+	gone->received += now.received - remains->counted.received;
+	gone->sent += now.sent - remains->counted.sent;
+	gone->dropped += now.dropped - remains->counted.dropped;
+	remains->counted = now;
+}
+
 static void free_remains(void *memory)
 {
 	struct remains *remains = memory;
@@ -347,8 +361,9 @@ static void free_remains(void *memory)
 	for (unsigned w = 0; w < shape->n_workers; w++)
 		if (!shape->shared[w])
 			weir__worker_stop(shape->workers[w], UINT64_MAX);
+	/* A worker that was stuck has gone on counting. */
 	pthread_mutex_lock(&remains->pipeline->parts);
-	weir__totals_add(&remains->pipeline->gone, shape);
+	count_remains(remains);
 	pthread_mutex_unlock(&remains->pipeline->parts);
 	weir__shape_free(shape);
 	free_interim(remains->interim);
@@ -363,12 +378,14 @@ static void finish(struct apply *apply, bool stuck)
 	for (unsigned i = 0; i < apply->new->n_endpoints; i++)
 		if (!weir__shape_has_endpoint(apply->old, apply->new->endpoints[i]))
 			weir__endpoint_created(apply->new->endpoints[i]);
+	*remains = (struct remains){ pipeline, apply->old, apply->interim, { 0 } };
+	/* In one, so that nobody finds a sum of the counters less than before. */
 	pthread_mutex_lock(&pipeline->parts);
 	pipeline->shape = apply->new;
+	weir__shape_subtract(apply->old, apply->new);
+	count_remains(remains);
 	pthread_mutex_unlock(&pipeline->parts);
 	weir__endpoints_changed(pipeline);
-	weir__shape_subtract(apply->old, apply->new);
-	*remains = (struct remains){ pipeline, apply->old, apply->interim };
 	if (stuck) {
 		weir__retire(pipeline, apply->note, remains, free_remains);
 		apply->note = NULL;
