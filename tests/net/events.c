@@ -18,6 +18,8 @@ void events_log(void *data, enum weir_log_level level, const char *line)
 	events->n[level]++;
 	if (level == WEIR_LOG_ERROR)
 		snprintf(events->error, sizeof(events->error), "%s", line);
+	if (level == WEIR_LOG_WARNING)
+		snprintf(events->warning, sizeof(events->warning), "%s", line);
 	pthread_mutex_unlock(&events->lock);
 }
 
@@ -31,4 +33,14 @@ unsigned events_errors(struct events *events, char line[256])
 		memcpy(line, events->error, sizeof(events->error));
 	pthread_mutex_unlock(&events->lock);
 	return n;
+}
+
+bool events_warned(struct events *events, const char *text)
+{
+	bool found;
+
+	pthread_mutex_lock(&events->lock);
+	found = strstr(events->warning, text);
+	pthread_mutex_unlock(&events->lock);
+	return found;
 }
