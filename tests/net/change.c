@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <pthread.h>
 
+#include "kernel.h"
 #include "live.h"
 #include "load.h"
 #include "sanitizer.h"
@@ -22,6 +23,7 @@
 #define SWAP_EVERY        16 /* shapes, with which right0 becomes another device */
 #define GROW_EVERY        25
 #define GROWTH_MAX        40 /* steps */
+#define REPLACEMENTS      20
 
 static unsigned seconds = 3;
 static uint64_t seed;
@@ -46,7 +48,8 @@ struct party {
 	/* Of the one that changes the shape. */
 	struct live_shape shape;
 	struct live_wish wish;
-	uint64_t held, drained, held_us_max, total_us;
+	uint64_t held, drained, held_us_max;
+	struct weir_report sum; /* of times */
 };
 
 static void failed(struct party *party, const char *what, int rc, const struct weir_error *err)
@@ -244,7 +247,11 @@ static void change_shape(struct party *party)
 	}
 	party->held += report->held;
 	party->drained += report->drained;
-	party->total_us += report->total_us;
+	party->sum.prepare_us += report->prepare_us;
+	party->sum.drain_us += report->drain_us;
+	party->sum.grace_us += report->grace_us;
+	party->sum.held_us += report->held_us;
+	party->sum.total_us += report->total_us;
 	if (report->held_us > party->held_us_max)
 		party->held_us_max = report->held_us;
 	weir_report_free(report);
@@ -371,6 +378,26 @@ static void all_go_on(struct scene *scene)
 		load_wait(scene->loads[i]);
 }
 
+static unsigned long long mean(uint64_t sum, uint64_t n)
+{
+	return n ? sum / n : 0;
+}
+
+static void say_how(const struct scene *scene, double s)
+{
+	const struct party *shapes = scene->shapes;
+
+	print_message("%s: %.1f s, %.0f changes of settings and %.1f of shape a second, %.0f looks\n",
+		      scene->live.tap ? "TAP" : "TUN", s, (double)scene->settings->n / s,
+		      (double)shapes->n / s, (double)scene->looks->n / s);
+	print_message("%llu inputs held, %llu rings drained; a change of shape takes %llu us: prepare %llu, "
+		      "drain %llu, grace %llu; held %llu us, at most %llu\n",
+		      (unsigned long long)shapes->held, (unsigned long long)shapes->drained,
+		      mean(shapes->sum.total_us, shapes->n), mean(shapes->sum.prepare_us, shapes->n),
+		      mean(shapes->sum.drain_us, shapes->n), mean(shapes->sum.grace_us, shapes->n),
+		      mean(shapes->sum.held_us, shapes->n), (unsigned long long)shapes->held_us_max);
+}
+
 /* Until it is time; and however late it is, everything has to go on. */
 static void let_run(struct scene *scene)
 {
@@ -387,14 +414,7 @@ static void let_run(struct scene *scene)
 	stop(scene->settings);
 	stop(scene->shapes);
 	stop(scene->looks);
-	print_message(
-		"%s: in %.1f s %llu changes of settings, %llu of shape, %llu looks; %llu inputs held, "
-		"%llu rings drained, held for at most %llu us, a change of shape %llu us in the mean\n",
-		scene->live.tap ? "TAP" : "TUN", (double)(wait_now_ms() - begin_ms) / 1000,
-		(unsigned long long)scene->settings->n, (unsigned long long)scene->shapes->n,
-		(unsigned long long)scene->looks->n, (unsigned long long)scene->shapes->held,
-		(unsigned long long)scene->shapes->drained, (unsigned long long)scene->shapes->held_us_max,
-		(unsigned long long)(scene->shapes->n ? scene->shapes->total_us / scene->shapes->n : 0));
+	say_how(scene, (double)(wait_now_ms() - begin_ms) / 1000);
 }
 
 static void check_memory(const struct scene *scene)
@@ -454,6 +474,39 @@ static void stress(bool tap)
 	assert_int_equal(open_descriptors(), descriptors);
 }
 
+/* One change after the other: the device that only takes becomes another one, while the others, which go both
+ * ways, stay. */
+static void replaces_device(void **state)
+{
+	struct live_shape *shape = malloc(sizeof(*shape));
+	struct load *tcp, *udp;
+	struct weir_error err;
+	struct live live;
+
+	(void)state;
+	assert_non_null(shape);
+	live_make(&live, false);
+	tcp = load_exact_tcp(live.site, AF_INET, 7000);
+	udp = load_exact_udp(live.site, AF_INET, 8000);
+	for (unsigned i = 1; i <= REPLACEMENTS; i++) {
+		live_shape(shape, &live, &(struct live_wish){ .device = i % 2 });
+		if (weir_pipeline_apply(live.pipeline, &shape->config, &err) < 0)
+			fail_msg("%s", err.text);
+		site_enter(&live.site[1]);
+		assert_true(kernel_exists(i % 2 ? "right0b" : "right0a"));
+		assert_false(kernel_exists(i % 2 ? "right0a" : "right0b"));
+		site_leave();
+		load_wait(tcp);
+		load_wait(udp);
+	}
+	load_stop(tcp);
+	load_stop(udp);
+	check_order(&live);
+	live_stop(&live);
+	live_free(&live);
+	free(shape);
+}
+
 static void with_tun(void **state)
 {
 	(void)state;
@@ -469,7 +522,8 @@ static void with_tap(void **state)
 /* change [SECONDS [SEED]] */
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(with_tun), cmocka_unit_test(with_tap) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(replaces_device), cmocka_unit_test(with_tun),
+					    cmocka_unit_test(with_tap) };
 
 	if (argc > 1)
 		seconds = (unsigned)strtoul(argv[1], NULL, 10);
