@@ -135,7 +135,7 @@ static void begin(struct scene *scene, unsigned change_ms)
 		fail_msg("%s", err.text);
 	scene->source = site_connect_udp(&scene->site[0], AF_INET, address_text(AF_INET, 1, 1));
 	scene->loads[0] = load_exact_tcp(scene->site, AF_INET, 7000);
-	scene->loads[1] = load_exact_udp(scene->site, AF_INET, 8000);
+	scene->loads[1] = load_exact_udp(scene->site, AF_INET, 8000, 0);
 }
 
 static void all_go_on(struct scene *scene)

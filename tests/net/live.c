@@ -12,10 +12,10 @@
 #define BUFFERS     1500
 #define GROWTH_STEP 64
 #define QUEUE       4000 /* packets that the kernel holds for us: more than all flows together have under way */
-#define RINGS       2    /* of a chain */
-#define STATS       2
+#define WORKERS     3
+#define RINGS       2 /* of a chain, besides one that is needed */
 
-static const char *const workers[LIVE_WORKERS] = { "one", "two", "three" };
+static const char *const workers[WORKERS] = { "one", "two", "three" };
 
 #define MAC(n) "02:00:00:00:01:0" #n
 
@@ -69,20 +69,27 @@ struct weir_mac_filter live_filter(const struct live *live, bool back, unsigned 
 struct sketch {
 	struct live_shape *shape;
 	const struct live *live;
-	struct live_dice dice;
-	bool simple;
+	struct live_dice dice[LIVE_MATTERS];
 	unsigned n_workers;
 	struct weir_chain *chain;
 	unsigned n;      /* rows of the chain */
 	unsigned worker; /* that runs the next row */
 	unsigned rings;
 	unsigned stats;
-	bool used[LIVE_WORKERS];
+	bool used[WORKERS];
 };
 
-static bool one_in(struct sketch *sketch, unsigned n)
+/* 0 in what is simple. */
+static unsigned any(struct sketch *sketch, enum live_matter matter, unsigned n)
 {
-	return !sketch->simple && live_throw(&sketch->dice, n) == 0;
+	struct live_dice *dice = &sketch->dice[matter];
+
+	return dice->seed ? live_throw(dice, n) : 0;
+}
+
+static bool one_in(struct sketch *sketch, enum live_matter matter, unsigned n)
+{
+	return any(sketch, matter, n) == n - 1;
 }
 
 static void add(struct sketch *sketch, struct weir_stage row)
@@ -106,19 +113,24 @@ static void begin_chain(struct sketch *sketch, const char *name)
 
 static unsigned any_worker(struct sketch *sketch)
 {
-	return sketch->simple ? 0 : live_throw(&sketch->dice, sketch->n_workers);
+	return any(sketch, LIVE_RINGS, sketch->n_workers);
 }
 
-static void add_ring(struct sketch *sketch, unsigned worker)
+static uint32_t any_capacity(struct sketch *sketch)
 {
-	static const uint32_t capacities[] = { 1, 4, 16, 64 };
-	static const char *const names[RINGS] = { "ring", "second" };
+	static const uint32_t capacities[] = { 16, 16, 16, 16, 1, 4, 64 };
 
-	/* A ring may not follow a ring, nor end what runs on the same worker. */
+	return capacities[any(sketch, LIVE_RINGS, countof(capacities))];
+}
+
+/* A ring may not follow a ring, nor lead to the same worker. */
+static void add_ring(struct sketch *sketch, unsigned worker, uint32_t capacity)
+{
+	static const char *const names[] = { "ring", "second", "third" };
+
 	if (worker == sketch->worker || sketch->chain->stages[sketch->n - 1].type == &weir_ring_type)
 		return;
-	ADD(sketch, weir_ring(.worker = workers[worker], .name = names[sketch->rings++],
-			      .capacity = capacities[live_throw(&sketch->dice, countof(capacities))],
+	ADD(sketch, weir_ring(.worker = workers[worker], .name = names[sketch->rings++], .capacity = capacity,
 			      .full = WEIR_FULL_WAIT));
 	sketch->worker = worker;
 	sketch->used[worker] = true;
@@ -128,17 +140,19 @@ static void add_ring(struct sketch *sketch, unsigned worker)
  * places. */
 static void add_extras(struct sketch *sketch)
 {
-	static const char *const names[STATS] = { "stats", "watch" };
+	static const char *const names[] = { "stats", "watch" };
+	const unsigned which = any(sketch, LIVE_STAGES, countof(names));
+	const bool stage = one_in(sketch, LIVE_STAGES, 5);
+	const bool ring = one_in(sketch, LIVE_RINGS, 4);
+	const unsigned worker = any_worker(sketch);
+	const uint32_t capacity = any_capacity(sketch);
 
-	if (one_in(sketch, 5)) {
-		const unsigned which = live_throw(&sketch->dice, STATS);
-
-		if (!(sketch->stats & 1u << which))
-			ADD(sketch, weir_stats(.name = names[which]));
+	if (stage && !(sketch->stats & 1u << which)) {
+		ADD(sketch, weir_stats(.name = names[which]));
 		sketch->stats |= 1u << which;
 	}
-	if (sketch->rings < RINGS && one_in(sketch, 6))
-		add_ring(sketch, any_worker(sketch));
+	if (ring && sketch->rings < RINGS)
+		add_ring(sketch, worker, capacity);
 }
 
 static void add_read(struct sketch *sketch, const char *endpoint)
@@ -154,7 +168,7 @@ static void add_side(struct sketch *sketch, unsigned begin, unsigned end)
 	begin_chain(sketch, "side");
 	sketch->worker = begin;
 	ADD(sketch, weir_stats());
-	add_ring(sketch, end);
+	add_ring(sketch, end, any_capacity(sketch));
 	if (!sketch->live->tap)
 		ADD(sketch, weir_af_encap());
 	ADD(sketch, weir_write("right0"));
@@ -162,8 +176,8 @@ static void add_side(struct sketch *sketch, unsigned begin, unsigned end)
 
 static void add_forth(struct sketch *sketch)
 {
-	const unsigned number = any_worker(sketch);
-	const bool forks = one_in(sketch, 3);
+	const unsigned number = any(sketch, LIVE_STAGES, LIVE_MACS);
+	const bool forks = one_in(sketch, LIVE_FORK, 3);
 	unsigned forked_on;
 
 	begin_chain(sketch, "forth");
@@ -198,7 +212,7 @@ static void add_forth(struct sketch *sketch)
 /* Nothing stands between wrap and filter: they are to change as one. */
 static void add_back(struct sketch *sketch)
 {
-	const unsigned number = sketch->simple ? 0 : live_throw(&sketch->dice, LIVE_MACS);
+	const unsigned number = any(sketch, LIVE_STAGES, LIVE_MACS);
 
 	begin_chain(sketch, "back");
 	add_read(sketch, sketch->live->tap ? "right0" : "right1");
@@ -225,11 +239,11 @@ static void add_idle(struct sketch *sketch, struct weir_endpoint *endpoints)
 {
 	struct live_shape *shape = sketch->shape;
 
-	if (!one_in(sketch, 2))
+	if (!one_in(sketch, LIVE_IDLE, 2))
 		return;
 	shape->pair = (struct weir_pair){
 		.name = "pair",
-		.link = sketch->live->links[live_throw(&sketch->dice, 2)],
+		.link = sketch->live->links[any(sketch, LIVE_IDLE, 2)],
 	};
 	shape->null = (struct weir_null){ .name = "null" };
 	endpoints[0] = (struct weir_endpoint){ &weir_pair_type, &shape->pair };
@@ -249,7 +263,7 @@ static unsigned any_cpu(struct sketch *sketch)
 	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
 		return 0;
 	do
-		cpu = live_throw(&sketch->dice, CPU_SETSIZE);
+		cpu = any(sketch, LIVE_WORKERS, CPU_SETSIZE);
 	while (!CPU_ISSET(cpu, &cpus));
 	return cpu;
 }
@@ -259,15 +273,15 @@ static void add_workers(struct sketch *sketch)
 {
 	struct weir_worker *worker = sketch->shape->config.workers;
 
-	for (unsigned w = 0; w < LIVE_WORKERS; w++) {
+	for (unsigned w = 0; w < WORKERS; w++) {
 		if (!sketch->used[w])
 			continue;
 		worker->name = workers[w];
-		worker->unpinned = !one_in(sketch, 3);
+		worker->unpinned = !one_in(sketch, LIVE_WORKERS, 3);
 		if (!worker->unpinned)
 			worker->cpu = any_cpu(sketch);
-		worker->sleep_at_once = one_in(sketch, 4);
-		if (!worker->sleep_at_once && one_in(sketch, 4))
+		worker->sleep_at_once = one_in(sketch, LIVE_WORKERS, 4);
+		if (!worker->sleep_at_once && one_in(sketch, LIVE_WORKERS, 4))
 			worker->spin_us = 20;
 		worker++;
 	}
@@ -304,13 +318,13 @@ void live_shape(struct live_shape *shape, const struct live *live, const struct 
 	struct sketch sketch = {
 		.shape = shape,
 		.live = live,
-		.dice = { .seed = wish->seed },
-		.simple = !wish->seed,
 	};
 	unsigned n;
 
 	memset(shape, 0, sizeof(*shape));
-	sketch.n_workers = 1 + live_throw(&sketch.dice, LIVE_WORKERS);
+	for (unsigned i = 0; i < LIVE_MATTERS; i++)
+		sketch.dice[i].seed = wish->seed[i];
+	sketch.n_workers = 1 + any(&sketch, LIVE_RINGS, countof(workers));
 	n = add_devices(&sketch, wish);
 	add_forth(&sketch);
 	add_back(&sketch);

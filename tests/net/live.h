@@ -20,8 +20,7 @@
 #include "fork.h"
 #include "site.h"
 
-#define LIVE_WORKERS 3
-#define LIVE_MACS    8
+#define LIVE_MACS 8
 
 struct live {
 	struct site site[2];
@@ -31,9 +30,20 @@ struct live {
 	bool tap;
 };
 
-/* What the caller decides of a shape; by the seed comes the rest. Zero: always the same simple one. */
+/* What is decided by luck, each for itself: two shapes that differ in one of these are near enough to share
+ * rings that packets wait in. */
+enum live_matter {
+	LIVE_RINGS, /* and who reads */
+	LIVE_FORK,
+	LIVE_STAGES,
+	LIVE_IDLE,
+	LIVE_WORKERS, /* where and how they run */
+	LIVE_MATTERS,
+};
+
+/* What the caller decides of a shape; by the seeds comes the rest. Zero: always the same simple one. */
 struct live_wish {
-	uint64_t seed;
+	uint64_t seed[LIVE_MATTERS];
 	unsigned device; /* which of two right0 is, with TUN */
 	unsigned growth; /* of the pool, in steps */
 };

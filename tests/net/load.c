@@ -109,10 +109,12 @@ struct load *load_exact_tcp(const struct site site[2], int family, uint16_t port
 	return start(load);
 }
 
-struct load *load_exact_udp(const struct site site[2], int family, uint16_t port)
+struct load *load_exact_udp(const struct site site[2], int family, uint16_t port, uint32_t window)
 {
 	struct load *load = make(false);
-	const struct flow_options options = { .min = 8, .max = 1472, .count = FLOW_ENDLESS };
+	const struct flow_options options = {
+		.min = 8, .max = 1472, .window = window, .count = FLOW_ENDLESS
+	};
 
 	flow_open(&load->flow, site, family, 0, port, &options);
 	return start(load);
