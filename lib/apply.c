@@ -27,7 +27,6 @@ struct remains {
 	struct weir_pipeline *pipeline;
 	struct weir__shape *shape;
 	struct interim *interim;
-	struct weir__totals counted; /* what its rows have given to the totals of the pipeline */
 };
 
 struct apply {
@@ -327,8 +326,10 @@ static int enter(struct apply *apply)
 {
 	int rc;
 
-	if (apply->growth)
+	if (apply->growth) {
 		weir__pool_commit(&apply->pipeline->pool, apply->growth);
+		weir__pool_fed(&apply->pipeline->pool); /* all are rung at the end */
+	}
 	publish(apply, apply->new, apply->new->programs);
 	publish_end(apply);
 	rc = grace(apply, apply->old);
@@ -340,17 +341,22 @@ static int enter(struct apply *apply)
 /* --- afterwards -------------------------------------------------------------------------------------------
  */
 
-/* What the rows have counted since they were asked last. With the lock of the parts. */
-static void count_remains(struct remains *remains)
+/* Nobody counts in the rows of the replaced shape any more, nor uses the buffers of its workers. */
+static void count_for_good(struct weir_pipeline *pipeline, const struct weir__shape *shape)
 {
-	struct weir__totals *gone = &remains->pipeline->gone;
-	struct weir__totals now = { 0 };
+	struct weir__shape **link = &pipeline->replaced;
 
-	weir__totals_add(&now, remains->shape);
-	gone->received += now.received - remains->counted.received;
-	gone->sent += now.sent - remains->counted.sent;
-	gone->dropped += now.dropped - remains->counted.dropped;
-	remains->counted = now;
+	pthread_mutex_lock(&pipeline->parts);
+	while (*link != shape)
+		link = &(*link)->next;
+	*link = shape->next;
+	weir__totals_add(&pipeline->gone, shape);
+	for (unsigned w = 0; w < shape->n_workers; w++)
+		if (!shape->shared[w])
+			weir__worker_give_back(shape->workers[w]);
+	pthread_mutex_unlock(&pipeline->parts);
+	if (weir__pool_fed(&pipeline->pool))
+		weir__pipeline_ring(pipeline);
 }
 
 static void free_remains(void *memory)
@@ -361,16 +367,13 @@ static void free_remains(void *memory)
 	for (unsigned w = 0; w < shape->n_workers; w++)
 		if (!shape->shared[w])
 			weir__worker_stop(shape->workers[w], UINT64_MAX);
-	/* A worker that was stuck has gone on counting. */
-	pthread_mutex_lock(&remains->pipeline->parts);
-	count_remains(remains);
-	pthread_mutex_unlock(&remains->pipeline->parts);
+	count_for_good(remains->pipeline, shape);
 	weir__shape_free(shape);
 	free_interim(remains->interim);
 	free(remains);
 }
 
-static void finish(struct apply *apply, bool stuck)
+static void finish(struct apply *apply, const struct weir_config *config, bool stuck)
 {
 	struct weir_pipeline *pipeline = apply->pipeline;
 	struct remains *remains = apply->remains;
@@ -378,20 +381,21 @@ static void finish(struct apply *apply, bool stuck)
 	for (unsigned i = 0; i < apply->new->n_endpoints; i++)
 		if (!weir__shape_has_endpoint(apply->old, apply->new->endpoints[i]))
 			weir__endpoint_created(apply->new->endpoints[i]);
-	*remains = (struct remains){ pipeline, apply->old, apply->interim, { 0 } };
-	/* In one, so that nobody finds a sum of the counters less than before. */
 	pthread_mutex_lock(&pipeline->parts);
-	pipeline->shape = apply->new;
 	weir__shape_subtract(apply->old, apply->new);
-	count_remains(remains);
+	apply->old->next = pipeline->replaced;
+	pipeline->replaced = apply->old;
+	pipeline->shape = apply->new;
 	pthread_mutex_unlock(&pipeline->parts);
+	weir__pipeline_set_times(pipeline, config);
 	weir__endpoints_changed(pipeline);
+	*remains = (struct remains){ pipeline, apply->old, apply->interim };
+	/* A producer with its old program may have rung the old consumer of a ring. */
+	weir__pipeline_ring(pipeline);
 	if (stuck) {
 		weir__retire(pipeline, apply->note, remains, free_remains);
 		apply->note = NULL;
 	} else {
-		/* A producer with its old program may have rung the old consumer of a ring. */
-		weir__pipeline_ring(pipeline);
 		weir__retired_free(pipeline);
 		free_remains(remains);
 	}
@@ -475,7 +479,7 @@ static int make_report(struct apply *apply)
 }
 
 /* Everything is made: puts it in the place of the old. */
-static int swap(struct apply *apply)
+static int swap(struct apply *apply, const struct weir_config *config)
 {
 	const uint64_t begin = weir__now();
 	int rc;
@@ -493,7 +497,7 @@ static int swap(struct apply *apply)
 	if (rc < 0)
 		weir__log(apply->pipeline, WEIR_LOG_WARNING,
 			  "the change is made, but a worker has not taken it up: %s", apply->err->text);
-	finish(apply, rc < 0);
+	finish(apply, config, rc < 0);
 	return rc;
 }
 
@@ -511,7 +515,7 @@ static int apply_config(struct apply *apply, const struct weir_config *config)
 	rc = prepare(apply);
 	apply->report->prepare_us = us_since(begin);
 	if (rc == 0)
-		rc = swap(apply);
+		rc = swap(apply, config);
 	apply->report->total_us = us_since(begin);
 	return rc;
 }

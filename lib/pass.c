@@ -41,8 +41,7 @@ static void give_back(struct weir__worker *worker)
 {
 	const bool any = worker->stash[0].n || worker->stash[1].n;
 
-	weir__stash_empty(&worker->stash[0], worker->pool, false);
-	weir__stash_empty(&worker->stash[1], worker->pool, true);
+	weir__worker_give_back(worker);
 	if (any && weir__pool_fed(worker->pool))
 		weir__worker_ring_all(worker);
 }

@@ -116,6 +116,10 @@ bool weir__worker_pass(struct weir__worker *worker);
 /* Blocks until there may be something to do. The worker's thread, online. */
 void weir__worker_sleep(struct weir__worker *worker);
 
+/* Everything in the stashes goes back to the pool; the caller rings who waits for it. The worker's thread, or
+ * any while it does not run. */
+void weir__worker_give_back(struct weir__worker *worker);
+
 /* Frees buffers into the stash. The worker's thread, or any while it does not run. */
 void weir__worker_free(struct weir__worker *worker, const uint32_t *index, uint32_t n, const char *path);
 
