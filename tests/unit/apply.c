@@ -519,7 +519,7 @@ int main(void)
 		TEST(replaces_an_endpoint),
 		TEST(leaves_everything_when_refused),
 		TEST(gives_up_at_a_blocked_writer),
-		cmocka_unit_test_setup_teardown(sums_never_go_back, setup, teardown),
+		TEST(sums_never_go_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
