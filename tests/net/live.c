@@ -332,6 +332,9 @@ void live_shape(struct live_shape *shape, const struct live *live, const struct 
 	add_workers(&sketch);
 	shape->config.pool.buffers = BUFFERS + GROWTH_STEP * wish->growth;
 	shape->config.pool.overcommit = true;
+	/* Only what hangs comes to these. */
+	shape->config.drain_ms = WAIT_MS;
+	shape->config.change_ms = WAIT_MS;
 }
 
 /* --- the pipeline -----------------------------------------------------------------------------------------
@@ -361,9 +364,6 @@ void live_make(struct live *live, bool tap)
 		site_make(&live->site[side]);
 	allow_detour(&live->site[1]);
 	live_shape(shape, live, &(struct live_wish){ 0 });
-	/* Only what hangs comes to these. */
-	shape->config.drain_ms = WAIT_MS;
-	shape->config.change_ms = WAIT_MS;
 	shape->config.log = events_log;
 	shape->config.log_data = &live->events;
 	if (weir_pipeline_create(&live->pipeline, &shape->config, &err) ||
