@@ -355,11 +355,11 @@ static uint64_t resident(void)
  */
 
 /*
- * From when each kind of change was made often enough to the end of the test, the process may grow by the
- * buffers that the pool was given and by what the allocator scatters over the arenas of threads that come and
- * go. A leak of a single row or program in each change would be more.
+ * What the process may grow by from the first third of the test to its end, besides the buffers that the pool
+ * was given: what the allocator scatters over the arenas of threads that come and go. A leak of one program
+ * with each change would be more.
  */
-#define MEMORY_SLACK  (16u << 20)
+#define MEMORY_SLACK  (8u << 20)
 #define MEMORY_BUFFER 4096 /* bytes of a buffer with all that belongs to it, or less */
 
 struct scene {
@@ -436,7 +436,7 @@ static void check_memory(const struct scene *scene)
 
 	print_message("%llu KiB resident, %llu KiB before\n", (unsigned long long)now / 1024,
 		      (unsigned long long)scene->memory / 1024);
-	assert_true(now < scene->memory + MEMORY_SLACK + (uint64_t)GROWTH_MAX * 64 * MEMORY_BUFFER);
+	assert_true(now < scene->memory + MEMORY_SLACK + (uint64_t)GROWTH_MAX * LIVE_GROWTH * MEMORY_BUFFER);
 #endif
 }
 

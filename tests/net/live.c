@@ -9,11 +9,10 @@
 #include "ping.h"
 #include "wait.h"
 
-#define BUFFERS     1500
-#define GROWTH_STEP 64
-#define QUEUE       4000 /* packets that the kernel holds for us: more than all flows together have under way */
-#define WORKERS     3
-#define RINGS       2 /* of a chain, besides one that is needed */
+#define BUFFERS 1500
+#define QUEUE   4000 /* packets that the kernel holds for us: more than all flows together have under way */
+#define WORKERS 3
+#define RINGS   2 /* of a chain, besides one that is needed */
 
 static const char *const workers[WORKERS] = { "one", "two", "three" };
 
@@ -330,7 +329,7 @@ void live_shape(struct live_shape *shape, const struct live *live, const struct 
 	add_back(&sketch);
 	add_idle(&sketch, &shape->config.endpoints[n]);
 	add_workers(&sketch);
-	shape->config.pool.buffers = BUFFERS + GROWTH_STEP * wish->growth;
+	shape->config.pool.buffers = BUFFERS + LIVE_GROWTH * wish->growth;
 	shape->config.pool.overcommit = true;
 	/* Only what hangs comes to these. */
 	shape->config.drain_ms = WAIT_MS;
