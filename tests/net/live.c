@@ -9,11 +9,10 @@
 #include "ping.h"
 #include "wait.h"
 
-#define BUFFERS     1500
-#define GROWTH_STEP 64
-#define QUEUE       4000 /* packets that the kernel holds for us: more than all flows together have under way */
-#define WORKERS     3
-#define RINGS       2 /* of a chain, besides one that is needed */
+#define BUFFERS 1500
+#define QUEUE   4000 /* packets that the kernel holds for us: more than all flows together have under way */
+#define WORKERS 3
+#define RINGS   2 /* of a chain, besides one that is needed */
 
 static const char *const workers[WORKERS] = { "one", "two", "three" };
 
@@ -330,8 +329,11 @@ void live_shape(struct live_shape *shape, const struct live *live, const struct 
 	add_back(&sketch);
 	add_idle(&sketch, &shape->config.endpoints[n]);
 	add_workers(&sketch);
-	shape->config.pool.buffers = BUFFERS + GROWTH_STEP * wish->growth;
+	shape->config.pool.buffers = BUFFERS + LIVE_GROWTH * wish->growth;
 	shape->config.pool.overcommit = true;
+	/* Only what hangs comes to these. */
+	shape->config.drain_ms = WAIT_MS;
+	shape->config.change_ms = WAIT_MS;
 }
 
 /* --- the pipeline -----------------------------------------------------------------------------------------
@@ -361,9 +363,6 @@ void live_make(struct live *live, bool tap)
 		site_make(&live->site[side]);
 	allow_detour(&live->site[1]);
 	live_shape(shape, live, &(struct live_wish){ 0 });
-	/* Only what hangs comes to these. */
-	shape->config.drain_ms = WAIT_MS;
-	shape->config.change_ms = WAIT_MS;
 	shape->config.log = events_log;
 	shape->config.log_data = &live->events;
 	if (weir_pipeline_create(&live->pipeline, &shape->config, &err) ||

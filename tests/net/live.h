@@ -20,7 +20,8 @@
 #include "fork.h"
 #include "site.h"
 
-#define LIVE_MACS 8
+#define LIVE_MACS   8
+#define LIVE_GROWTH 64 /* buffers of a step */
 
 struct live {
 	struct site site[2];
