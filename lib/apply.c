@@ -373,7 +373,7 @@ static void free_remains(void *memory)
 	free(remains);
 }
 
-static void finish(struct apply *apply, bool stuck)
+static void finish(struct apply *apply, const struct weir_config *config, bool stuck)
 {
 	struct weir_pipeline *pipeline = apply->pipeline;
 	struct remains *remains = apply->remains;
@@ -387,6 +387,7 @@ static void finish(struct apply *apply, bool stuck)
 	pipeline->replaced = apply->old;
 	pipeline->shape = apply->new;
 	pthread_mutex_unlock(&pipeline->parts);
+	weir__pipeline_set_times(pipeline, config);
 	weir__endpoints_changed(pipeline);
 	*remains = (struct remains){ pipeline, apply->old, apply->interim };
 	/* A producer with its old program may have rung the old consumer of a ring. */
@@ -478,7 +479,7 @@ static int make_report(struct apply *apply)
 }
 
 /* Everything is made: puts it in the place of the old. */
-static int swap(struct apply *apply)
+static int swap(struct apply *apply, const struct weir_config *config)
 {
 	const uint64_t begin = weir__now();
 	int rc;
@@ -496,7 +497,7 @@ static int swap(struct apply *apply)
 	if (rc < 0)
 		weir__log(apply->pipeline, WEIR_LOG_WARNING,
 			  "the change is made, but a worker has not taken it up: %s", apply->err->text);
-	finish(apply, rc < 0);
+	finish(apply, config, rc < 0);
 	return rc;
 }
 
@@ -514,7 +515,7 @@ static int apply_config(struct apply *apply, const struct weir_config *config)
 	rc = prepare(apply);
 	apply->report->prepare_us = us_since(begin);
 	if (rc == 0)
-		rc = swap(apply);
+		rc = swap(apply, config);
 	apply->report->total_us = us_since(begin);
 	return rc;
 }

@@ -94,8 +94,7 @@ int weir_pipeline_create(struct weir_pipeline **result, const struct weir_config
 		free(pipeline);
 		pipeline = NULL;
 	} else {
-		pipeline->drain_ms = config->drain_ms ? config->drain_ms : DEFAULT_DRAIN_MS;
-		pipeline->change_ms = config->change_ms ? config->change_ms : DEFAULT_CHANGE_MS;
+		weir__pipeline_set_times(pipeline, config);
 		pipeline->log = config->log;
 		pipeline->log_data = config->log_data;
 		init_locks(pipeline);
@@ -111,6 +110,12 @@ int weir_pipeline_create(struct weir_pipeline **result, const struct weir_config
 		weir_pipeline_destroy(pipeline);
 	weir__error_at(err, "%s", "");
 	return rc;
+}
+
+void weir__pipeline_set_times(struct weir_pipeline *pipeline, const struct weir_config *config)
+{
+	pipeline->drain_ms = config->drain_ms ? config->drain_ms : DEFAULT_DRAIN_MS;
+	pipeline->change_ms = config->change_ms ? config->change_ms : DEFAULT_CHANGE_MS;
 }
 
 int weir__pipeline_ready(const struct weir_pipeline *pipeline, struct weir_error *err)

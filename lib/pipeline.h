@@ -48,6 +48,9 @@ struct weir_pipeline {
 void weir__log(struct weir_pipeline *pipeline, enum weir_log_level level, const char *format, ...)
 	WEIR_PRINTF(3, 4);
 
+/* Takes over how long calls wait. With control held, or before there is a pipeline for others. */
+void weir__pipeline_set_times(struct weir_pipeline *pipeline, const struct weir_config *config);
+
 /* Whether a control call may begin: 0, or -EBUSY in words in err. */
 int weir__pipeline_ready(const struct weir_pipeline *pipeline, struct weir_error *err);
 

@@ -66,6 +66,8 @@ static bool extend_lists(const struct weir__pool *pool, uint32_t first, uint32_t
 		size_t size;
 		uint8_t *pages = list_pages(pool, list, first, n, false, &size);
 
+		if (size == 0)
+			continue; /* an emulator may not take it for success */
 		if (mprotect(pages, size, PROT_READ | PROT_WRITE) < 0)
 			return false;
 		if (pool->huge_pages)

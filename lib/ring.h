@@ -10,7 +10,6 @@
 #include <ck_ring.h>
 
 #include "doorbell.h"
-#include "tsan.h"
 #include "vector.h"
 
 CK_RING_PROTOTYPE(weir__vector, weir__vector)
@@ -40,10 +39,7 @@ static inline bool weir__ring_push(struct weir__ring *ring, const struct weir__v
 	slot = ck_ring_enqueue_reserve_spsc_size_weir__vector(&ring->ring, ring->slots, &used);
 	if (!slot || used >= ring->capacity)
 		return false;
-	weir__tsan_hide();
 	*slot = *vector;
-	weir__tsan_show();
-	weir__tsan_release(&ring->ring.p_tail);
 	/* Publishes the slot behind a store barrier, which pairs with the load barrier of the dequeue. */
 	ck_ring_enqueue_commit_spsc(&ring->ring);
 	weir__point("ring pushed");
@@ -53,15 +49,8 @@ static inline bool weir__ring_push(struct weir__ring *ring, const struct weir__v
 /* Takes the oldest vector. Returns false if there is none. The consumer's thread. */
 static inline bool weir__ring_pop(struct weir__ring *ring, struct weir__vector *vector)
 {
-	bool got;
-
 	weir__point("ring pop");
-	weir__tsan_hide();
-	got = ck_ring_dequeue_spsc_weir__vector(&ring->ring, ring->slots, vector);
-	weir__tsan_show();
-	if (got)
-		weir__tsan_acquire(&ring->ring.p_tail);
-	return got;
+	return ck_ring_dequeue_spsc_weir__vector(&ring->ring, ring->slots, vector);
 }
 
 /*

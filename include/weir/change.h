@@ -88,7 +88,8 @@ struct weir_apply {
 /*
  * Makes the pipeline what config says, by doing only the difference. Parts are told by their names: a stage
  * of the same path and type keeps its state and counters, an endpoint of the same name, type and options
- * stays open, a worker of the same name goes on. A pipeline that does not run is changed too.
+ * stays open, a worker of the same name goes on. A pipeline that does not run is changed too. The log stays
+ * the one that it was created with.
  *
  *	weir_pipeline_apply(pipeline, &config, &err);
  *	weir_pipeline_apply(pipeline, &config, &err, .dry_run = true, .report = &report);

@@ -60,9 +60,9 @@ static weir_verdict next(struct weir_buf *buf)
 		fake("in", .fake = &in), fake("out", .fake = &out, .any = true), \
 			fake("side", .fake = &side, .any = true)                 \
 	}
-#define SHAPE(workers_, ...)                                                          \
-	{                                                                             \
-		.endpoints = ENDS, .workers = { workers_ }, .chains = { __VA_ARGS__ } \
+#define SHAPE(workers_, ...)                                                                              \
+	{                                                                                                 \
+		.endpoints = ENDS, .workers = { workers_ }, .chains = { __VA_ARGS__ }, .change_ms = 60000 \
 	}
 #define CHAIN(name_, ...)                        \
 	{                                        \
@@ -390,10 +390,19 @@ static void replaces_an_endpoint(void **state)
 static int try_apply(struct weir_pipeline *pipeline, const struct weir_config *config, const char *text)
 {
 	struct weir_error err;
-	int rc = weir_pipeline_apply(pipeline, config, &err, .deadline_ms = 50);
+	int rc = weir_pipeline_apply(pipeline, config, &err);
 
 	assert_string_equal(err.text, text);
 	return rc;
+}
+
+/* Whether the change gives up at what is not empty: on a busy machine, a worker may be the cause sooner. */
+static bool gives_up(struct weir_pipeline *pipeline, const struct weir_config *config, const char *text)
+{
+	struct weir_error err;
+
+	assert_int_equal(weir_pipeline_apply(pipeline, config, &err, .deadline_ms = 50), -ETIMEDOUT);
+	return strcmp(err.text, text) == 0;
 }
 
 static void leaves_everything_when_refused(void **state)
@@ -441,9 +450,7 @@ static void gives_up_at_a_blocked_writer(void **state)
 	start(pipeline);
 	fake_give(&in, 2000);
 	wait_for(passed() == 100);
-	assert_int_equal(
-		try_apply(pipeline, &shapes[0], "main/ring is not empty: what is behind it takes nothing"),
-		-ETIMEDOUT);
+	wait_for(gives_up(pipeline, &shapes[0], "main/ring is not empty: what is behind it takes nothing"));
 	/* It can be moved elsewhere with what waits for it. */
 	apply(pipeline, &elsewhere);
 	fake_take(&out, UINT64_MAX / 2);
