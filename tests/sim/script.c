@@ -12,6 +12,8 @@
 #include "sim_cpus.h"
 #include "traffic.h"
 
+struct sim_sums sim_sums;
+
 static struct sim_stage stage;
 static struct sim_traffic traffic;
 static struct sim_random random_source;
@@ -230,6 +232,9 @@ void sim_script(uint64_t seed, bool trace)
 	sim_stages_init(seed);
 	sim_ports_init(seed);
 	sim_run(control, NULL);
+	sim_sums.packets += sim_totals.given;
+	sim_sums.applied += stage.applied;
+	sim_sums.refused += stage.refused;
 }
 
 void sim_script_print(void)
