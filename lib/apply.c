@@ -494,11 +494,8 @@ static int swap(struct apply *apply, const struct weir_config *config)
 	rc = enter(apply);
 	if (needs_hold(apply))
 		apply->report->held_us = us_since(begin);
-	if (rc < 0)
-		weir__log(apply->pipeline, WEIR_LOG_WARNING,
-			  "the change is made, but a worker has not taken it up: %s", apply->err->text);
 	finish(apply, config, rc < 0);
-	return rc;
+	return rc < 0 ? -EINPROGRESS : 0;
 }
 
 static int apply_config(struct apply *apply, const struct weir_config *config)

@@ -345,15 +345,42 @@ int weir_pipeline_wait(struct weir_pipeline *pipeline, int timeout_ms)
 	return rc < 0 ? rc : 0;
 }
 
+/* The state of a stage; NULL: no such stage. With parts held. */
+static void *find_state(struct weir_pipeline *pipeline, const char *path, const struct weir_stage_type *type)
+{
+	const struct weir__place *place = weir__shape_place(pipeline->shape, path);
+
+	return place && place->type == type ? place->row->state : NULL;
+}
+
 const void *weir_pipeline_stage(struct weir_pipeline *pipeline, const char *path,
 				const struct weir_stage_type *type)
 {
-	const struct weir__place *place;
 	const void *state;
 
 	pthread_mutex_lock(&pipeline->parts);
-	place = weir__shape_place(pipeline->shape, path);
-	state = place && place->type == type ? place->row->state : NULL;
+	state = find_state(pipeline, path, type);
 	pthread_mutex_unlock(&pipeline->parts);
 	return state;
+}
+
+int weir__pipeline_with_stage(struct weir_pipeline *pipeline, const char *path,
+			      const struct weir_stage_type *type,
+			      int (*use)(void *state, void *data, struct weir_error *err), void *data,
+			      struct weir_error *err)
+{
+	struct weir_error unused;
+	void *state;
+	int code;
+
+	if (!err)
+		err = &unused;
+	weir__error_clear(err);
+	weir__error_at(err, "%s", path);
+	pthread_mutex_lock(&pipeline->parts);
+	state = find_state(pipeline, path, type);
+	code = state ? use(state, data, err) : weir_failed(err, -ENOENT, "no %s has this name", type->name);
+	pthread_mutex_unlock(&pipeline->parts);
+	weir__error_at(err, "%s", "");
+	return code;
 }

@@ -54,6 +54,16 @@ void weir__pipeline_set_times(struct weir_pipeline *pipeline, const struct weir_
 /* Whether a control call may begin: 0, or -EBUSY in words in err. */
 int weir__pipeline_ready(const struct weir_pipeline *pipeline, struct weir_error *err);
 
+/*
+ * Calls use() with the state of the stage "chain/stage" of that type, with parts held: the state stays, and
+ * of two callers one waits. What use() puts into err gets the path in front. Returns what use() returns, or
+ * -ENOENT. Any thread but a worker's.
+ */
+int weir__pipeline_with_stage(struct weir_pipeline *pipeline, const char *path,
+			      const struct weir_stage_type *type,
+			      int (*use)(void *state, void *data, struct weir_error *err), void *data,
+			      struct weir_error *err);
+
 /* By when a change that begins now has to be made. */
 static inline uint64_t weir__change_deadline(const struct weir_pipeline *pipeline)
 {

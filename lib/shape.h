@@ -21,6 +21,7 @@ struct weir__place {
 };
 
 struct weir__shape {
+	uint64_t version; /* no two shapes have the same */
 	unsigned n_endpoints;
 	unsigned n_workers;
 	unsigned n_places;

@@ -34,6 +34,7 @@ struct weir__worker {
 	_Alignas(
 		64) uint64_t ready; /* inputs that may have packets, by bit: the rest would only say EAGAIN */
 	uint64_t version;           /* of the program that it runs */
+	uint64_t shape;             /* version of the shape of that program */
 	uint64_t answered;          /* the last grace period that it has granted; read by others */
 	uint32_t offline;           /* it holds nothing, and looks at asked before it does; read by others */
 	uint64_t hung_up;           /* inputs whose descriptor hung up, by bit */

@@ -95,7 +95,8 @@ struct weir_apply {
  *	weir_pipeline_apply(pipeline, &config, &err, .dry_run = true, .report = &report);
  *
  * Errors: those of weir_pipeline_create() and _start(), and -ETIMEDOUT: a writer took nothing, or a worker
- * was stuck, until the deadline.
+ * was stuck, until the deadline. -EINPROGRESS is none: the change is made, but a worker that got stuck at the
+ * last moment has not taken it up yet; err names it.
  */
 #define weir_pipeline_apply(pipeline, config, ...) \
 	weir__pipeline_apply(pipeline, config, __VA_ARGS__, .weir_first = 0)
