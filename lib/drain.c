@@ -9,6 +9,7 @@
 
 #define PAUSE_NS     50000 /* between two looks, at first and at last */
 #define PAUSE_MAX_NS 5000000
+#define PASSES       8 /* that are waited for before the first pause: one may empty a ring, and is shorter */
 
 void weir__drain_all(struct weir__drain *drain, const struct weir__shape *shape)
 {
@@ -84,6 +85,7 @@ int weir__drain(struct weir_pipeline *pipeline, const struct weir__drain *drain,
 		struct weir_error *err)
 {
 	const struct weir__row *full;
+	unsigned looks = 0;
 	uint64_t pause = 0;
 	int rc;
 
@@ -92,7 +94,10 @@ int weir__drain(struct weir_pipeline *pipeline, const struct weir__drain *drain,
 			return weir_failed(err, -ETIMEDOUT,
 					   "%s is not empty: what is behind it takes nothing",
 					   full ? full->path : "a ring");
-		weir__drain_pause(&pause);
+		if (looks++ >= PASSES)
+			weir__drain_pause(&pause);
+		else if ((rc = weir__grace(pipeline, drain->shape, deadline, err)) < 0)
+			return rc;
 	}
 	return rc < 0 ? rc : 0;
 }
