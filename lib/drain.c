@@ -18,9 +18,11 @@ void weir__drain_all(struct weir__drain *drain, const struct weir__shape *shape)
 		drain->sinks[w] = weir__bits(shape->programs[w]->n_sinks);
 }
 
-static bool is_full(const struct weir__worker *worker, const struct weir__op *op)
+/* The row is asked, not the worker: one that has just been started, or given the row by a change, does not
+ * know of its backlog before its next pass. */
+static bool is_full(const struct weir__op *op)
 {
-	return __atomic_load_n(&worker->blocked, __ATOMIC_RELAXED) & op->sink ||
+	return __atomic_load_n(&op->row->backlog.n, __ATOMIC_RELAXED) ||
 	       (op->row->kind == WEIR__ROW_RING && weir__ring_size(&op->row->ring));
 }
 
@@ -31,7 +33,7 @@ static const struct weir__row *look(const struct weir__drain *drain)
 		for (uint64_t left = drain->sinks[w]; left; left &= left - 1) {
 			const struct weir__op *op = drain->shape->programs[w]->sinks[__builtin_ctzll(left)];
 
-			if (is_full(drain->shape->workers[w], op))
+			if (is_full(op))
 				return op->row;
 		}
 	return NULL;

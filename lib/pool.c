@@ -66,6 +66,8 @@ static bool extend_lists(const struct weir__pool *pool, uint32_t first, uint32_t
 		size_t size;
 		uint8_t *pages = list_pages(pool, list, first, n, false, &size);
 
+		if (size == 0)
+			continue; /* an emulator may not take it for success */
 		if (mprotect(pages, size, PROT_READ | PROT_WRITE) < 0)
 			return false;
 		if (pool->huge_pages)
@@ -186,10 +188,11 @@ static void depot_put(struct weir__pool *pool, bool jumbo, const uint32_t *index
 	/* First, because whoever takes them may count before this one would. */
 	__atomic_fetch_add(&depot->free, n, __ATOMIC_RELAXED);
 	head = __atomic_load_n(&depot->head, __ATOMIC_RELAXED); /* on the cache line that this has fetched */
-	do
+	do {
 		__atomic_store_n(&batch->next, (uint32_t)head, __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(&depot->head, &head, next_head(head, index[0] + 1), true,
-					    __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+		weir__point("depot put");
+	} while (!__atomic_compare_exchange_n(&depot->head, &head, next_head(head, index[0] + 1), true,
+					      __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 }
 
 /* Returns how many it took, 0 if there are none. */
@@ -209,6 +212,7 @@ static uint32_t depot_take(struct weir__pool *pool, bool jumbo, uint32_t *index)
 		/* Another one may take it now, and even put it back; this is memory all the same, and the tag
 		 * tells. */
 		next = __atomic_load_n(&batch->next, __ATOMIC_RELAXED);
+		weir__point("depot take");
 	} while (!__atomic_compare_exchange_n(&depot->head, &head, next_head(head, next), true,
 					      __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE));
 	__atomic_fetch_sub(&depot->free, batch->n, __ATOMIC_RELAXED);
