@@ -90,9 +90,11 @@ static void rest(void)
 static void work(unsigned *count)
 {
 	const uint64_t period = 1000000000u / changer->per_second, began = now_ns();
-	uint64_t next = began, now = began;
+	uint64_t next = began;
 
 	while (!atomic_load(&stop) && !atomic_load(resting)) {
+		uint64_t now;
+
 		change_once((*count)++ % changer->n_kinds);
 		next += period;
 		now = now_ns();

@@ -22,7 +22,7 @@ void changer_init(void);
 void changer_rest(bool resting);
 
 /* Starts the thread; the struct must stay. */
-void changer_start(const struct changer *changer);
+void changer_start(const struct changer *wanted);
 
 /* Ends it and adds what it has found of each kind, and of all as the kind "all". */
 void changer_stop(struct forwarder_report *report);
