@@ -405,7 +405,8 @@ static void finish(struct apply *apply, const struct weir_config *config, bool s
 	weir__pipeline_set_times(pipeline, config);
 	weir__endpoints_changed(pipeline);
 	*remains = (struct remains){ pipeline, apply->old, apply->interim };
-	/* A producer with its old program may have rung the old consumer of a ring. */
+	/* The pool may have grown; and a worker that is stuck has not rung the others yet, as those do that
+	 * take up their program. */
 	weir__pipeline_ring(pipeline);
 	if (stuck) {
 		weir__retire(pipeline, apply->note, remains, free_remains);
@@ -450,6 +451,9 @@ static int check_pool(struct apply *apply)
 	int rc = 0;
 
 	weir__error_at(apply->err, "pool");
+	if (apply->plan->pool.room != pool->room)
+		rc = weir_invalid(apply->err, "room", "%u, but the pool was made with %u",
+				  apply->plan->pool.room, pool->room);
 	if (apply->plan->headroom > pool->headroom)
 		rc = weir_invalid(apply->err, "headroom",
 				  "the chains prepend %u bytes, and the pool was made with %u",
