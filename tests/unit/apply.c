@@ -472,6 +472,12 @@ static void leaves_everything_when_refused(void **state)
 		.workers = { A },
 		.chains = { CHAIN("main", READ("a"), OUT) },
 	};
+	const struct weir_config small = {
+		.endpoints = ENDS,
+		.workers = { A },
+		.chains = { CHAIN("main", READ("a"), OUT) },
+		.pool = { .room = 1024 },
+	};
 	const struct weir_config invalid = SHAPE(A, CHAIN("main", READ("x"), OUT));
 	struct weir_pipeline *pipeline = create(&shapes[8]);
 	const struct weir__shape *shape = pipeline->shape;
@@ -486,6 +492,8 @@ static void leaves_everything_when_refused(void **state)
 			  "144"),
 		-EINVAL);
 	assert_int_equal(try_apply(pipeline, &unopened, "endpoint third: Device or resource busy"), -EBUSY);
+	assert_int_equal(try_apply(pipeline, &small, "pool: room: 1024, but the pool was made with 1536"),
+			 -EINVAL);
 	assert_ptr_equal(pipeline->shape, shape);
 	assert_int_equal(out.opened, 1);
 	settle(pipeline);
