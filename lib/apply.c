@@ -148,7 +148,8 @@ static int start_workers(struct apply *apply)
 			continue;
 		weir__worker_publish(apply->new->workers[w], apply->interim->begin[w]);
 		if (apply->pipeline->running)
-			rc = weir__worker_start(apply->new->workers[w], &apply->new->given[w], apply->err);
+			rc = weir__worker_start(apply->new->workers[w], &apply->new->given[w],
+						WEIR__PHASE_RUN, apply->err);
 	}
 	return rc;
 }

@@ -79,8 +79,9 @@ int weir__worker_create(struct weir__worker **worker, struct weir_pipeline *pipe
 /* Gives its buffers back and frees it; its thread has ended. NULL is allowed. */
 void weir__worker_destroy(struct weir__worker *worker);
 
-/* Starts the thread, pinned and named, in phase RUN. Returns 0 or a negative errno, in words in err. */
-int weir__worker_start(struct weir__worker *worker, const struct weir_worker *given, struct weir_error *err);
+/* Starts the thread, pinned and named. Returns 0 or a negative errno, in words in err. */
+int weir__worker_start(struct weir__worker *worker, const struct weir_worker *given, enum weir__phase phase,
+		       struct weir_error *err);
 
 /* Pins the thread anew. Returns 0 or a negative errno, in words in err. */
 int weir__worker_pin(struct weir__worker *worker, const struct weir_worker *given, struct weir_error *err);
