@@ -245,13 +245,18 @@ static void publish(struct apply *apply, const struct weir__shape *shape, progra
 	apply->report->publish_us += us_since(begin);
 }
 
-static int grace(struct apply *apply, const struct weir__shape *shape)
+static int grace(struct apply *apply, const struct weir__shape *shape, uint64_t workers)
 {
 	const uint64_t begin = weir__now();
-	int rc = weir__grace_of(shape, weir__bits(shape->n_workers), apply->deadline, apply->err);
+	int rc = weir__grace_of(shape, workers, apply->deadline, apply->err);
 
 	apply->report->grace_us += us_since(begin);
 	return rc;
+}
+
+static int grace_of_old(struct apply *apply)
+{
+	return grace(apply, apply->old, weir__bits(apply->old->n_workers));
 }
 
 /* Nothing new comes to what must be drained, and then it is empty. */
@@ -261,7 +266,7 @@ static int drain(struct apply *apply)
 	int rc;
 
 	publish(apply, apply->old, (programs)apply->interim->hold);
-	rc = grace(apply, apply->old);
+	rc = grace_of_old(apply);
 	if (rc == 0)
 		rc = weir__drain(apply->pipeline, &apply->transition.drain, apply->deadline, apply->err);
 	apply->report->drain_us = us_since(begin);
@@ -272,7 +277,7 @@ static int drain(struct apply *apply)
 static int release(struct apply *apply)
 {
 	publish(apply, apply->old, (programs)apply->interim->release);
-	return grace(apply, apply->old);
+	return grace_of_old(apply);
 }
 
 /* Back to what it was: all rows and all they hold are still where they were. */
@@ -321,6 +326,16 @@ static void publish_end(struct apply *apply)
 			weir__worker_publish(apply->old->workers[w], apply->interim->end[w]);
 }
 
+/* The workers of the new shape that the old one does not have, by bit. */
+static uint64_t new_workers(const struct apply *apply)
+{
+	uint64_t workers = 0;
+
+	for (unsigned w = 0; w < apply->new->n_workers; w++)
+		workers |= apply->interim->begin[w] ? 1ull << w : 0;
+	return workers;
+}
+
 /* Every worker of both shapes takes up its new program. */
 static int enter(struct apply *apply)
 {
@@ -332,9 +347,9 @@ static int enter(struct apply *apply)
 	}
 	publish(apply, apply->new, apply->new->programs);
 	publish_end(apply);
-	rc = grace(apply, apply->old);
+	rc = grace_of_old(apply);
 	if (rc == 0)
-		rc = grace(apply, apply->new);
+		rc = grace(apply, apply->new, new_workers(apply));
 	return rc;
 }
 
@@ -390,7 +405,8 @@ static void finish(struct apply *apply, const struct weir_config *config, bool s
 	weir__pipeline_set_times(pipeline, config);
 	weir__endpoints_changed(pipeline);
 	*remains = (struct remains){ pipeline, apply->old, apply->interim };
-	/* A producer with its old program may have rung the old consumer of a ring. */
+	/* The pool may have grown; and a worker that is stuck has not rung the others yet, as those do that
+	 * take up their program. */
 	weir__pipeline_ring(pipeline);
 	if (stuck) {
 		weir__retire(pipeline, apply->note, remains, free_remains);
@@ -435,6 +451,9 @@ static int check_pool(struct apply *apply)
 	int rc = 0;
 
 	weir__error_at(apply->err, "pool");
+	if (apply->plan->pool.room != pool->room)
+		rc = weir_invalid(apply->err, "room", "%u, but the pool was made with %u",
+				  apply->plan->pool.room, pool->room);
 	if (apply->plan->headroom > pool->headroom)
 		rc = weir_invalid(apply->err, "headroom",
 				  "the chains prepend %u bytes, and the pool was made with %u",

@@ -514,6 +514,12 @@ static void leaves_everything_when_refused(void **state)
 		.workers = { A },
 		.chains = { CHAIN("main", READ("a"), OUT) },
 	};
+	const struct weir_config small = {
+		.endpoints = ENDS,
+		.workers = { A },
+		.chains = { CHAIN("main", READ("a"), OUT) },
+		.pool = { .room = 1024 },
+	};
 	const struct weir_config invalid = SHAPE(A, CHAIN("main", READ("x"), OUT));
 	struct weir_pipeline *pipeline = create(&shapes[8]);
 	const struct weir__shape *shape = pipeline->shape;
@@ -528,6 +534,8 @@ static void leaves_everything_when_refused(void **state)
 			  "144"),
 		-EINVAL);
 	assert_int_equal(try_apply(pipeline, &unopened, "endpoint third: Device or resource busy"), -EBUSY);
+	assert_int_equal(try_apply(pipeline, &small, "pool: room: 1024, but the pool was made with 1536"),
+			 -EINVAL);
 	assert_ptr_equal(pipeline->shape, shape);
 	assert_int_equal(out.opened, 1);
 	settle(pipeline);
@@ -554,6 +562,31 @@ static void gives_up_at_a_blocked_writer(void **state)
 	weir_pipeline_destroy(pipeline);
 }
 
+/* Of several rows that write to one endpoint, packets that change the row could overtake those that wait. */
+static void drains_writers_of_one_endpoint(void **state)
+{
+#define TO_OUT(...)                                                                             \
+	SHAPE(A, CHAIN("main", READ("a"), judge(.decide = part, .exit = { __VA_ARGS__ }), OUT), \
+	      CHAIN("one", OUT), CHAIN("two", OUT))
+	const struct weir_config before = TO_OUT("one", "two"), after = TO_OUT("two", "one");
+	struct weir_pipeline *pipeline = create(&before);
+	struct weir_error err;
+
+	(void)state;
+	out.room = 100;
+	start(pipeline);
+	fake_give(&in, 2000);
+	wait_for(passed() == 100);
+	assert_int_equal(weir_pipeline_apply(pipeline, &after, &err, .deadline_ms = 50), -ETIMEDOUT);
+	fake_take(&out, UINT64_MAX / 2);
+	for (unsigned i = 0; i < 100; i++) {
+		fake_give(&in, 100);
+		apply(pipeline, i % 2 ? &before : &after);
+	}
+	settle(pipeline);
+	weir_pipeline_destroy(pipeline);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -569,6 +602,7 @@ int main(void)
 		TEST(replaces_an_endpoint),
 		TEST(leaves_everything_when_refused),
 		TEST(gives_up_at_a_blocked_writer),
+		TEST(drains_writers_of_one_endpoint),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
