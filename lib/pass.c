@@ -172,13 +172,19 @@ static void prefetch(const struct weir_buf *bufs, const struct weir__vector *vec
 		__builtin_prefetch(bufs[vector->index[i]].data, 1);
 }
 
+/* Whoever waits for the end of the pass shall not wait for a whole burst of slow writes. */
+static bool go_on(const struct weir__worker *worker, unsigned taken)
+{
+	return !taken || (taken < RING_BURST && !weir__grace_asked(worker));
+}
+
 static bool read_ring(struct weir__worker *worker, const struct weir__input *input)
 {
 	struct weir__ring *ring = &input->row->ring;
 	struct weir__vector vector;
 	unsigned taken = 0;
 
-	while (taken < RING_BURST && !(input->sinks & worker->blocked) && weir__ring_pop(ring, &vector)) {
+	while (go_on(worker, taken) && !(input->sinks & worker->blocked) && weir__ring_pop(ring, &vector)) {
 		taken++;
 		weir__check_pass(worker->pool, vector.index, vector.n, WEIR__OWNER_RING, WEIR__OWNER_WORKER,
 				 input->row->path);
