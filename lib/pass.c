@@ -219,6 +219,9 @@ static void adopt(struct weir__worker *worker, const struct weir__program *progr
 	worker->spin_min_ns = program->spin_min_ns;
 	worker->spin_max_ns = program->spin_max_ns;
 	worker->spin_ns = program->spin_min_ns;
+	/* Whoever read there before may have lost the input in its sleep. What has rung since would end every
+	 * later sleep at once. */
+	weir__worker_disarm(program);
 	if (worker->shape == program->shape->version)
 		return;
 	worker->shape = program->shape->version;

@@ -54,22 +54,6 @@ static void create(void)
 	memset(&first.config, 0xa5, sizeof(first.config)); /* may be gone, says weir_pipeline_create() */
 }
 
-static void start(void)
-{
-	struct weir_error err;
-	bool refused;
-	int rc;
-
-	do {
-		if (sim_once_in(&random_source, 5))
-			sim_fail_in(sim_between(&random_source, 1, 4));
-		rc = weir_pipeline_start(stage.pipeline, &err);
-		refused = sim_fail_stop();
-		if (rc < 0 && !refused)
-			sim_fail("weir_pipeline_start(): %s", err.text);
-	} while (rc < 0);
-}
-
 static bool is_alone(void *argument)
 {
 	(void)argument;
@@ -83,6 +67,24 @@ static void check_rest(void)
 	sim_wait("the other actor", is_alone, NULL, SIM_NEVER);
 	sim_check_rest(stage.pipeline, &stage.allowed);
 	resting = false;
+}
+
+static void start(void)
+{
+	struct weir_error err;
+	bool refused;
+	int rc;
+
+	do {
+		if (sim_once_in(&random_source, 5))
+			sim_fail_in(sim_between(&random_source, 1, 4));
+		rc = weir_pipeline_start(stage.pipeline, &err);
+		refused = sim_fail_stop();
+		if (rc < 0 && !refused)
+			sim_fail("weir_pipeline_start(): %s", err.text);
+		if (rc < 0)
+			check_rest();
+	} while (rc < 0);
 }
 
 /* One that comes to its deadline drops what is left; if a worker is stuck, it can only be tried again. */
