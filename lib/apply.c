@@ -559,14 +559,16 @@ int weir_pipeline_apply_with(struct weir_pipeline *pipeline, const struct weir_c
 	if (options->report)
 		*options->report = NULL;
 	weir__error_clear(apply.err);
+	pthread_mutex_lock(&pipeline->shaping);
 	pthread_mutex_lock(&pipeline->control);
 	apply.old = pipeline->shape;
 	rc = apply_config(&apply, config);
 	undo(&apply);
 	pthread_mutex_unlock(&pipeline->control);
-	/* Without the lock, so that no other call waits for the system to close a device. */
+	/* Without that lock, so that no other call waits for the system to close a device. */
 	if (apply.remains)
 		free_remains(apply.remains);
+	pthread_mutex_unlock(&pipeline->shaping);
 	weir__error_at(apply.err, "%s", "");
 	if (options->report)
 		*options->report = apply.report;

@@ -72,6 +72,7 @@ static void init_locks(struct weir_pipeline *pipeline)
 	pthread_cond_init(&pipeline->gone_cond, &attr);
 	pthread_condattr_destroy(&attr);
 	pthread_mutex_init(&pipeline->gone_lock, NULL);
+	pthread_mutex_init(&pipeline->shaping, NULL);
 	pthread_mutex_init(&pipeline->control, NULL);
 	pthread_mutex_init(&pipeline->parts, NULL);
 	pipeline->bell.fd = -1;
@@ -276,6 +277,7 @@ void weir_pipeline_destroy(struct weir_pipeline *pipeline)
 		weir__doorbell_close(&pipeline->bell);
 	pthread_cond_destroy(&pipeline->gone_cond);
 	pthread_mutex_destroy(&pipeline->gone_lock);
+	pthread_mutex_destroy(&pipeline->shaping);
 	pthread_mutex_destroy(&pipeline->control);
 	pthread_mutex_destroy(&pipeline->parts);
 	free(pipeline);

@@ -21,6 +21,9 @@ void weir__totals_add(struct weir__totals *totals, const struct weir__shape *sha
 
 struct weir_pipeline {
 	struct weir__pool pool;
+	/* Held by weir_pipeline_apply() until the devices that it has replaced are closed, which takes the
+	 * system long: another one might want to open them. Taken before control. */
+	pthread_mutex_t shaping;
 	/* Held by each control call, as long as it takes. */
 	pthread_mutex_t control;
 	/* Held shortly by whoever goes through the parts without control, or replaces the shape. Taken after
