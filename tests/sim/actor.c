@@ -92,9 +92,14 @@ static void apply(struct sim_actor *actor)
 	bool refused;
 	int rc;
 
+	if (shape.next_key < actor->stage->next_key)
+		shape.next_key = actor->stage->next_key;
 	if (!sim_shape_mutate(&shape, &actor->random, actor->stage->cpus))
 		return;
+	actor->stage->next_key = shape.next_key;
 	sim_config_make(&actor->config, &shape);
+	if (sim_is_traced())
+		sim_shape_print(&shape, stderr);
 	maybe_refuse(actor, 60);
 	rc = weir_pipeline_apply_with(actor->stage->pipeline, &actor->config.config, &err, &options);
 	refused = sim_fail_stop();
@@ -192,7 +197,7 @@ static void configure(struct sim_actor *actor)
 static int change_pair(struct sim_actor *actor, struct weir_change *change, struct sim_shape *shape,
 		       unsigned c, unsigned mark, struct weir_error *err)
 {
-	const unsigned age = actor->stage->shape.next_key++;
+	const unsigned age = actor->stage->next_key++;
 	const unsigned before = shape->chains[c].rows[mark].option;
 	int rc = 0;
 

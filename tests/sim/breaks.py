@@ -120,9 +120,8 @@ BREAKS = [
      '	if (weir__pool_fed(&pipeline->pool))\n		weir__pipeline_ring(pipeline);',
      '	if (weir__pool_fed(&pipeline->pool) && !$)\n		weir__pipeline_ring(pipeline);'),
     ('frees the old without a grace period', 'apply.c',
-     '	rc = grace(apply, apply->old);\n	if (rc == 0)\n		rc = grace(apply, apply->new);\n	return rc;',
-     '	rc = $ ? 0 : grace(apply, apply->old);\n	if (rc == 0 && !$)\n		rc = grace(apply, apply->new);\n'
-     '	return rc;'),
+     '	publish_end(apply);\n	rc = grace_of_old(apply);',
+     '	publish_end(apply);\n	rc = $ ? 0 : grace_of_old(apply);'),
     ('does not publish the old programs again', 'apply.c',
      '	publish(apply, apply->old, apply->old->programs);',
      '	if (!$)\n		publish(apply, apply->old, apply->old->programs);'),

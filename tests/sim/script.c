@@ -172,6 +172,7 @@ static void *control(void *argument)
 	stage.cpus = sim_between(&random_source, 1, 4);
 	sim_cpus_set(stage.cpus);
 	sim_shape_make(&stage.shape, &random_source, stage.cpus);
+	stage.next_key = stage.shape.next_key;
 	create();
 	outside = sim_spawn("traffic", false, sim_traffic, &traffic);
 	watcher = sim_spawn("watch", false, watch, NULL);
