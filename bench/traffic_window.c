@@ -15,7 +15,8 @@
 
 #define BATCH        32 /* datagrams of a call */
 #define DATAGRAM_MAX 2048
-#define WRITE_OFF_NS 1000000000u /* silence after which new datagrams are sent for those that are missing */
+#define WRITE_OFF_NS 200000000u  /* silence after which new datagrams are sent for those that are missing, */
+#define WRITE_OFFS   3           /* so often, because they may only be late, and the queues have an end */
 #define LOST_NS      5000000000u /* and after which, at the end, none is waited for */
 
 struct numbered {
@@ -43,7 +44,8 @@ struct end {
 	const int *fds;
 	struct flow *flows;
 	struct batch batch;
-	uint64_t heard_at; /* when something came last */
+	uint64_t heard_at;   /* when something came last */
+	unsigned write_offs; /* of the left */
 };
 
 static void open_flows(struct traffic *traffic)
@@ -197,6 +199,7 @@ static void write_off(struct end *end)
 {
 	for (unsigned i = 0; i < end->traffic->streams; i++)
 		end->flows[i].written_off = end->flows[i].sent - end->flows[i].sequence.arrived;
+	end->write_offs++;
 	end->heard_at = now_ns();
 }
 
@@ -216,7 +219,7 @@ static void *run_client(void *argument)
 		}
 		await(end, polled);
 		stop = atomic_load_explicit(&traffic->stop, memory_order_relaxed);
-		if (!stop && now_ns() - end->heard_at > WRITE_OFF_NS)
+		if (!stop && end->write_offs < WRITE_OFFS && now_ns() - end->heard_at > WRITE_OFF_NS)
 			write_off(end);
 	}
 	traffic->losses.lost = missing(end);

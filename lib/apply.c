@@ -287,6 +287,7 @@ static void roll_back(struct apply *apply)
 	struct weir_error unused;
 
 	publish(apply, apply->old, apply->old->programs);
+	weir__pipeline_ring(apply->pipeline); /* who fell asleep without what was held waits for it again */
 	weir__error_clear(&unused);
 	/* A short time: who is not stuck needs no more. */
 	if (weir__grace_of(apply->old, weir__bits(apply->old->n_workers), weir__now() + 10000000, &unused) <

@@ -9,7 +9,7 @@
 
 #define PAUSE_NS     50000 /* between two looks, at first and at last */
 #define PAUSE_MAX_NS 5000000
-#define PASSES       8 /* that are waited for before the first pause: one may empty a ring, and is shorter */
+#define PASSES       4 /* that are waited for before the first pause: one may empty a ring, and is shorter */
 
 void weir__drain_all(struct weir__drain *drain, const struct weir__shape *shape)
 {

@@ -118,6 +118,9 @@ bool weir__worker_pass(struct weir__worker *worker);
 /* Blocks until there may be something to do. The worker's thread, online. */
 void weir__worker_sleep(struct weir__worker *worker);
 
+/* Tells the endpoints that its inputs read that nobody sleeps any more. */
+void weir__worker_disarm(const struct weir__program *program);
+
 /* Everything in the stashes goes back to the pool; the caller rings who waits for it. The worker's thread, or
  * any while it does not run. */
 void weir__worker_give_back(struct weir__worker *worker);

@@ -15,15 +15,17 @@
 #include "sanitizer.h"
 #include "wait.h"
 
-#define SETTINGS_A_SECOND 1000
-#define SHAPES_A_SECOND   50
-#define LOOKS_A_SECOND    500
-#define STREAMS           2
-#define FLOWS             4
-#define SWAP_EVERY        16 /* shapes, with which right0 becomes another device */
-#define GROW_EVERY        25
-#define GROWTH_MAX        40 /* steps */
-#define REPLACEMENTS      20
+#define SETTINGS_A_SECOND  1000
+#define SHAPES_A_SECOND    50
+#define LOOKS_A_SECOND     500
+#define EXCHANGES_A_SECOND 900
+#define RESTART_EVERY      30
+#define STREAMS            2
+#define FLOWS              4
+#define SWAP_EVERY         16 /* shapes, with which right0 becomes another device */
+#define GROW_EVERY         25
+#define GROWTH_MAX         40 /* steps */
+#define REPLACEMENTS       20
 
 static unsigned seconds = 3;
 static uint64_t seed;
@@ -260,14 +262,22 @@ static void next_wish(struct party *party)
 		party->wish.growth++;
 }
 
+/* Sometimes it does not run meanwhile; then the kernel holds what comes. */
 static void change_shape(struct party *party)
 {
-	struct weir_report *report;
+	const bool stopped = live_throw(&party->dice, RESTART_EVERY) == 0;
+	struct weir_report *report = NULL;
 	struct weir_error err;
-	int rc;
+	int rc = 0;
 
 	next_wish(party);
 	live_shape(&party->shape, party->live, &party->wish);
+	if (stopped)
+		rc = weir_pipeline_stop(party->live->pipeline);
+	if (rc < 0) {
+		failed(party, "stop", rc, NULL);
+		return;
+	}
 	rc = weir_pipeline_apply(party->live->pipeline, &party->shape.config, &err, .report = &report);
 	if (rc < 0) {
 		failed(party, "apply", rc, &err);
@@ -283,6 +293,19 @@ static void change_shape(struct party *party)
 	if (report->held_us > party->held_us_max)
 		party->held_us_max = report->held_us;
 	weir_report_free(report);
+	if (stopped)
+		rc = weir_pipeline_start(party->live->pipeline, &err);
+	if (rc < 0)
+		failed(party, "start", rc, &err);
+}
+
+/* --- pairs ------------------------------------------------------------------------------------------------
+ */
+
+static void exchange(struct party *party)
+{
+	if (!live_exchange(party->live))
+		failed(party, "pairs are out of order", 0, NULL);
 }
 
 /* --- looks ------------------------------------------------------------------------------------------------
@@ -384,7 +407,7 @@ static uint64_t resident(void)
 struct scene {
 	struct live live;
 	struct load *loads[STREAMS + FLOWS];
-	struct party *settings, *shapes, *looks;
+	struct party *settings, *shapes, *pairs, *looks;
 	uint64_t memory;
 };
 
@@ -398,6 +421,7 @@ static void begin(struct scene *scene, bool tap)
 			load_exact_udp(scene->live.site, AF_INET, (uint16_t)(8000 + i), 0);
 	scene->settings = start(&scene->live, change_settings, SETTINGS_A_SECOND);
 	scene->shapes = start(&scene->live, change_shape, SHAPES_A_SECOND);
+	scene->pairs = start(&scene->live, exchange, EXCHANGES_A_SECOND);
 	scene->looks = start(&scene->live, look, LOOKS_A_SECOND);
 }
 
@@ -442,6 +466,7 @@ static void let_run(struct scene *scene)
 		 goes_on(scene->looks));
 	stop(scene->settings);
 	stop(scene->shapes);
+	stop(scene->pairs);
 	stop(scene->looks);
 	say_how(scene, (double)(wait_now_ms() - begin_ms) / 1000);
 }
@@ -476,6 +501,7 @@ static void end(struct scene *scene)
 		      (unsigned long long)datagrams);
 	free(scene->settings);
 	free(scene->shapes);
+	free(scene->pairs);
 	free(scene->looks);
 }
 

@@ -224,6 +224,57 @@ static void is_looked_at(void **state)
 	weir_pipeline_destroy(looker.pipeline);
 }
 
+static uint64_t count_of(struct weir_pipeline *pipeline, const char *path)
+{
+	struct weir_counters *counters = weir_counters_read(pipeline);
+	const uint64_t n = packets_of(counters, path);
+
+	weir_counters_free(counters);
+	return n;
+}
+
+static uint64_t sleeps(struct weir_pipeline *pipeline)
+{
+	struct weir_counters *counters = weir_counters_read(pipeline);
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < counters->n_workers; i++)
+		n += counters->workers[i].sleeps;
+	weir_counters_free(counters);
+	return n;
+}
+
+/* An endpoint that rings a bell of its own is taken from a worker while that sleeps and waits for it. What
+ * then rings must not keep the next one awake for ever. */
+static void lets_a_bell_rest(void **state)
+{
+	struct weir_pair_link *link;
+	struct weir_pipeline *pipeline;
+
+	(void)state;
+	assert_int_equal(weir_pair_link_create(&link, 16, 64), 0);
+#define PAIRED(on)                                                                   \
+	(&(const struct weir_config){                                                \
+		.endpoints = { weir_pair("pair", .link = link), weir_null("null") }, \
+		.workers = { WORKER(on) },                                           \
+		.chains = { CHAIN("main", weir_read("pair", .worker = on), weir_write("null")) } })
+	pipeline = create(PAIRED("a"));
+	start(pipeline);
+	for (unsigned round = 0; round < 10; round++) {
+		uint64_t after;
+
+		apply(pipeline, round % 2 ? PAIRED("a") : PAIRED("b"));
+		assert_int_equal(weir_pair_send(link, 1, "weir", 4), 0);
+		wait_for(count_of(pipeline, "main/write") == round + 1);
+		after = sleeps(pipeline);
+		usleep(20000);
+		/* It may take a few more steps to its rest; whoever does not rest takes thousands. */
+		assert_true(sleeps(pipeline) < after + 100);
+	}
+	weir_pipeline_destroy(pipeline);
+	weir_pair_link_destroy(link);
+}
+
 /* --- what a change tells and keeps ------------------------------------------------------------------------
  */
 
@@ -278,15 +329,6 @@ static void tells_what_it_does(void **state)
 	weir_report_free(report);
 	settle(pipeline);
 	weir_pipeline_destroy(pipeline);
-}
-
-static uint64_t count_of(struct weir_pipeline *pipeline, const char *path)
-{
-	struct weir_counters *counters = weir_counters_read(pipeline);
-	const uint64_t n = packets_of(counters, path);
-
-	weir_counters_free(counters);
-	return n;
 }
 
 /* On its way from worker to worker a stage keeps what it has counted; and what is removed is not forgotten.
@@ -551,6 +593,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(from_each_to_each),
 		TEST(is_looked_at),
+		TEST(lets_a_bell_rest),
 		TEST(tells_what_it_does),
 		TEST(keeps_state_and_counters),
 		TEST(changes_one_that_does_not_run),
