@@ -242,6 +242,8 @@ static void change_set(struct sim_actor *actor)
 void sim_act(struct sim_actor *actor)
 {
 	sim_sleep(sim_scale(&actor->random, actor->haste));
+	if (actor->calm)
+		return;
 	switch (sim_below(&actor->random, 8)) {
 	case 0:
 		recover(actor);

@@ -25,6 +25,7 @@ struct sim_actor {
 	struct sim_random random;
 	unsigned haste; /* bits of the time between two actions, in ns */
 	bool applies;   /* whole configurations */
+	bool calm;      /* touches nothing: each call rings workers, and would hide a wake-up that was lost */
 	struct sim_config config;
 };
 
