@@ -111,7 +111,7 @@ static int make_interim(struct apply *apply)
 	if (made) {
 		interim->note = malloc(sizeof(*interim->note));
 		apply->note = malloc(sizeof(*apply->note));
-		apply->remains = malloc(sizeof(*apply->remains));
+		apply->remains = calloc(1, sizeof(*apply->remains));
 		made = interim->note && apply->note && apply->remains;
 	}
 	for (unsigned w = 0; made && w < apply->old->n_workers; w++)
@@ -376,18 +376,30 @@ static void count_for_good(struct weir_pipeline *pipeline, const struct weir__sh
 		weir__pipeline_ring(pipeline);
 }
 
-static void free_remains(void *memory)
+/* Ends what still runs. Control thread, with the lock. */
+static void settle_remains(struct remains *remains)
 {
-	struct remains *remains = memory;
-	struct weir__shape *shape = remains->shape;
+	const struct weir__shape *shape = remains->shape;
 
 	for (unsigned w = 0; w < shape->n_workers; w++)
 		if (!shape->shared[w])
 			weir__worker_stop(shape->workers[w], UINT64_MAX);
 	count_for_good(remains->pipeline, shape);
-	weir__shape_free(shape);
-	free_interim(remains->interim);
+}
+
+/* Takes as long as the system takes to close devices. */
+static void free_remains(struct remains *remains)
+{
+	weir__shape_free(remains->shape);
+	if (remains->interim)
+		free_interim(remains->interim);
 	free(remains);
+}
+
+static void free_retired_remains(void *memory)
+{
+	settle_remains(memory);
+	free_remains(memory);
 }
 
 static void finish(struct apply *apply, const struct weir_config *config, bool stuck)
@@ -411,14 +423,14 @@ static void finish(struct apply *apply, const struct weir_config *config, bool s
 	 * take up their program. */
 	weir__pipeline_ring(pipeline);
 	if (stuck) {
-		weir__retire(pipeline, apply->note, remains, free_remains);
+		weir__retire(pipeline, apply->note, remains, free_retired_remains);
 		apply->note = NULL;
+		apply->remains = NULL;
 	} else {
 		weir__retired_free(pipeline);
-		free_remains(remains);
+		settle_remains(remains);
 	}
 	weir__spin_warn(pipeline);
-	apply->remains = NULL;
 	apply->interim = NULL;
 	apply->growth = NULL;
 	apply->new = NULL;
@@ -436,7 +448,6 @@ static void undo(struct apply *apply)
 		weir__shape_subtract(apply->new, apply->old);
 		weir__shape_free(apply->new);
 	}
-	free(apply->remains);
 	free(apply->note);
 	if (apply->plan)
 		weir__plan_free(apply->plan);
@@ -553,6 +564,9 @@ int weir_pipeline_apply_with(struct weir_pipeline *pipeline, const struct weir_c
 	rc = apply_config(&apply, config);
 	undo(&apply);
 	pthread_mutex_unlock(&pipeline->control);
+	/* Without the lock, so that no other call waits for the system to close a device. */
+	if (apply.remains)
+		free_remains(apply.remains);
 	weir__error_at(apply.err, "%s", "");
 	if (options->report)
 		*options->report = apply.report;
