@@ -22,6 +22,9 @@ static void judge(const struct sim_actor *actor, const char *call, int rc, const
 	/* -EBUSY: a worker that is stuck holds up a stop, or what an earlier change has replaced. */
 	if ((rc == -ETIMEDOUT || rc == -EBUSY) && may_time_out(actor->stage))
 		return;
+	/* The other actor's change has removed the device, and closes it only now. */
+	if (rc == -EBUSY && actor->stage->appliers > 1)
+		return;
 	sim_fail("%s: %d, %s", call, rc, err->text);
 }
 
@@ -92,9 +95,14 @@ static void apply(struct sim_actor *actor)
 	bool refused;
 	int rc;
 
+	if (shape.next_key < actor->stage->next_key)
+		shape.next_key = actor->stage->next_key;
 	if (!sim_shape_mutate(&shape, &actor->random, actor->stage->cpus))
 		return;
+	actor->stage->next_key = shape.next_key;
 	sim_config_make(&actor->config, &shape);
+	if (sim_is_traced())
+		sim_shape_print(&shape, stderr);
 	maybe_refuse(actor, 60);
 	rc = weir_pipeline_apply_with(actor->stage->pipeline, &actor->config.config, &err, &options);
 	refused = sim_fail_stop();
@@ -192,7 +200,7 @@ static void configure(struct sim_actor *actor)
 static int change_pair(struct sim_actor *actor, struct weir_change *change, struct sim_shape *shape,
 		       unsigned c, unsigned mark, struct weir_error *err)
 {
-	const unsigned age = actor->stage->shape.next_key++;
+	const unsigned age = actor->stage->next_key++;
 	const unsigned before = shape->chains[c].rows[mark].option;
 	int rc = 0;
 
@@ -237,6 +245,8 @@ static void change_set(struct sim_actor *actor)
 void sim_act(struct sim_actor *actor)
 {
 	sim_sleep(sim_scale(&actor->random, actor->haste));
+	if (actor->calm)
+		return;
 	switch (sim_below(&actor->random, 8)) {
 	case 0:
 		recover(actor);

@@ -11,6 +11,7 @@ struct sim_stage {
 	struct weir_pipeline *pipeline;
 	struct sim_shape shape; /* that was applied last */
 	struct sim_allowed allowed;
+	unsigned next_key; /* that neither actor has used for a row yet */
 	unsigned cpus;
 	unsigned appliers; /* actors that apply configurations */
 	bool unsure;       /* whether the shape is what the pipeline has */
@@ -24,6 +25,7 @@ struct sim_actor {
 	struct sim_random random;
 	unsigned haste; /* bits of the time between two actions, in ns */
 	bool applies;   /* whole configurations */
+	bool calm;      /* touches nothing: each call rings workers, and would hide a wake-up that was lost */
 	struct sim_config config;
 };
 

@@ -144,11 +144,13 @@ static void look_up(struct set *set)
 {
 	for (nfds_t i = 0; i < set->n; i++) {
 		const int fd = set->fds[i].fd;
+		const unsigned number = (unsigned)fd - FIRST;
 
-		if (fd >= 0 && (fd < FIRST || fd >= FIRST + MAX))
+		set->opening[i] = 0;
+		if (fd >= 0 && number >= MAX)
 			sim_fail("poll() of the descriptor %d", fd);
-		set->opening[i] =
-			fd >= 0 && descriptors[fd - FIRST].open ? descriptors[fd - FIRST].opening : 0;
+		if (fd >= 0 && descriptors[number].open)
+			set->opening[i] = descriptors[number].opening;
 	}
 }
 
@@ -157,7 +159,7 @@ static short events_of(const struct set *set, nfds_t i)
 {
 	const struct pollfd *fd = &set->fds[i];
 	const struct descriptor *descriptor;
-	short events;
+	int events;
 
 	if (fd->fd < 0)
 		return 0;
@@ -167,7 +169,7 @@ static short events_of(const struct set *set, nfds_t i)
 	if (!descriptor->open || descriptor->opening != set->opening[i])
 		return 0;
 	events = descriptor->events ? descriptor->events(descriptor->device)
-				    : (short)(POLLOUT | (descriptor->count ? POLLIN : 0));
+				    : POLLOUT | (descriptor->count ? POLLIN : 0);
 	return (short)(events & (fd->events | POLLERR | POLLHUP));
 }
 

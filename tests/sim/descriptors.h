@@ -4,7 +4,7 @@
 #define SIM_DESCRIPTORS_H
 
 /* The poll() events that a device has now. Must change nothing. */
-typedef short sim_events(void *device);
+typedef int sim_events(void *device);
 
 void sim_descriptors_init(void);
 

@@ -83,17 +83,16 @@ void sim_port_hang_up(struct sim_port *port)
 	weir__point("port hangs up");
 }
 
-static short read_events(void *memory)
+static int read_events(void *memory)
 {
 	const struct sim_port *port = memory;
 
 	if (port->reader == SIM_READ_ARMED)
 		return port->rung ? POLLIN : 0;
-	return (short)((port->waiting || port->ends || port->read_error ? POLLIN : 0) |
-		       (port->hung_up ? POLLHUP : 0));
+	return (port->waiting || port->ends || port->read_error ? POLLIN : 0) | (port->hung_up ? POLLHUP : 0);
 }
 
-static short write_events(void *memory)
+static int write_events(void *memory)
 {
 	const struct sim_port *port = memory;
 

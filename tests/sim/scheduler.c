@@ -108,6 +108,11 @@ uint64_t sim_now(void)
 	return now;
 }
 
+bool sim_is_traced(void)
+{
+	return tracing;
+}
+
 uint64_t sim_steps(void)
 {
 	return steps;

@@ -60,10 +60,12 @@ uint64_t sim_now(void);
 void sim_sleep(uint64_t ns);
 
 /* What the run found: prints it with all that is known, and ends the process. */
-_Noreturn void sim_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void sim_fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 /* Points passed so far. */
 uint64_t sim_steps(void);
+
+bool sim_is_traced(void);
 
 /* The state of every thread and the last decisions, to stderr. */
 void sim_print_threads(void);

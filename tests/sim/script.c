@@ -172,6 +172,7 @@ static void *control(void *argument)
 	stage.cpus = sim_between(&random_source, 1, 4);
 	sim_cpus_set(stage.cpus);
 	sim_shape_make(&stage.shape, &random_source, stage.cpus);
+	stage.next_key = stage.shape.next_key;
 	create();
 	outside = sim_spawn("traffic", false, sim_traffic, &traffic);
 	watcher = sim_spawn("watch", false, watch, NULL);
@@ -219,8 +220,11 @@ static void make_run(uint64_t seed)
 	stop_one_in = sim_once_in(&random_source, 3) ? 1 : 8;
 	make_actor(&first, sim_below(&random_source, 4));
 	second.stage = NULL;
+	first.calm = sim_once_in(&random_source, 3);
 	second_acts = resting = false;
-	if (sim_once_in(&random_source, 2))
+	if (first.calm)
+		stop_one_in = sim_once_in(&random_source, 2) ? 0 : 30;
+	else if (sim_once_in(&random_source, 2))
 		make_actor(&second, sim_once_in(&random_source, 2));
 	stage.unsure = stage.appliers > 1;
 }
