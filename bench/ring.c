@@ -94,7 +94,7 @@ static void *consume(void *argument)
 			wait_turn(&turns);
 		for (uint32_t i = 0; i < vector.n; i++)
 			sum += vector.index[i];
-		weir__ring_made_room(&hop->ring);
+		weir__ring_made_room(&hop->ring, &hop->bells[0]);
 	}
 	hop->sum = sum;
 	return NULL;
@@ -112,7 +112,7 @@ static void produce(struct hop *hop)
 	for (uint64_t n = 0; n < hop->vectors; n++) {
 		while (!weir__ring_push(&hop->ring, &vector))
 			wait_turn(&turns);
-		weir__doorbell_ring(hop->ring.consumer);
+		weir__doorbell_ring(&hop->bells[1]);
 	}
 }
 
@@ -128,7 +128,7 @@ static double run(const struct options *options, uint32_t fill, uint64_t vectors
 	memset(hop, 0, sizeof(*hop));
 	hop->fill = fill;
 	hop->vectors = vectors;
-	if (weir__ring_init(&hop->ring, options->capacity, &hop->bells[0], &hop->bells[1]) < 0)
+	if (weir__ring_init(&hop->ring, options->capacity) < 0)
 		give_up(BENCH_FAILED, "ring: no memory");
 	thread = start_on(options->cpu[1], consume, hop);
 	pin(options->cpu[0]);

@@ -156,9 +156,9 @@ static void find_parts(struct weir_adapter *adapter)
 
 	adapter->app = weir_pipeline_endpoint(pipeline, "application", &app_type);
 	/* NOLINTNEXTLINE(*NullDereference): there is a pipeline, as weir_failed() never returns 0 */
-	adapter->device = &pipeline->endpoints[0];
-	adapter->reader = &pipeline->workers[0];
-	adapter->writer = &pipeline->workers[1];
+	adapter->device = pipeline->shape->endpoints[0];
+	adapter->reader = pipeline->shape->workers[0];
+	adapter->writer = pipeline->shape->workers[1];
 	/* One packet a pass, so that nothing waits inside that the descriptor does not tell of. The other
 	 * way, the application gives only one. */
 	adapter->reader->read_limit = 1;

@@ -5,12 +5,16 @@
 #include <string.h>
 
 #include "build.h"
+#include "error.h"
+#include "option.h"
+#include "spin.h"
 
-/* While a pipeline is built: which row a row of the plan became, and its operation in the program of each
- * worker. */
+/* While a shape is built: its place and operation for each row of the plan, by the worker that runs it. */
 struct builder {
 	struct weir_pipeline *pipeline;
 	struct weir__plan *plan;
+	const struct weir__shape *old;
+	struct weir__shape *shape;
 	struct weir__program *programs[WEIR_WORKERS_MAX];
 	struct weir__op *ops[WEIR_WORKERS_MAX][WEIR_CHAINS_MAX * WEIR_STAGES_MAX];
 	struct weir__row *readers[WEIR_CHAINS_MAX * WEIR_STAGES_MAX];
@@ -24,32 +28,171 @@ static uint64_t runners(const struct weir__plan_row *row)
 	return row->kind == WEIR__ROW_RING ? row->producers : 1ull << row->worker;
 }
 
-static struct weir__row *add_row(struct builder *builder, uint32_t index, uint32_t worker)
+static uint32_t capacity_of(const struct weir__plan_row *row)
 {
-	struct weir__plan_row *from = &builder->plan->rows[index];
-	struct weir_pipeline *pipeline = builder->pipeline;
-	struct weir__row *row = &pipeline->rows[pipeline->n_rows++];
+	const struct weir_ring *options = row->options;
 
-	row->kind = from->kind;
-	row->type = from->type;
-	row->worker = &pipeline->workers[worker];
-	row->drop_when_full = from->drop_when_full;
-	if (from->endpoint != WEIR__NONE)
-		row->endpoint = &pipeline->endpoints[from->endpoint];
-	row->config = from->config;
-	from->config = NULL;
-	if (asprintf(&row->path, "%s/%s", builder->plan->chains[from->chain].name, from->name) < 0)
-		row->path = NULL;
+	return options->capacity ? options->capacity : WEIR__RING_CAPACITY;
+}
+
+/* --- parts ------------------------------------------------------------------------------------------------
+ */
+
+static struct weir__endpoint *same_endpoint(const struct weir__shape *old,
+					    const struct weir__plan_endpoint *wanted)
+{
+	struct weir__endpoint *endpoint = old ? weir__shape_endpoint(old, wanted->name) : NULL;
+
+	if (!endpoint || endpoint->type != wanted->type)
+		return NULL;
+	/* Without a table, nobody can tell. */
+	if (!wanted->type->options ||
+	    weir__options_equal(wanted->type->options, endpoint->options, wanted->options))
+		return endpoint;
+	return NULL;
+}
+
+static int add_endpoints(struct builder *builder)
+{
+	struct weir__shape *shape = builder->shape;
+
+	for (unsigned i = 0; i < builder->plan->n_endpoints; i++) {
+		const struct weir__plan_endpoint *wanted = &builder->plan->endpoints[i];
+		struct weir__endpoint *endpoint = same_endpoint(builder->old, wanted);
+
+		if (!endpoint)
+			endpoint = weir__endpoint_new(wanted->type, wanted->name, wanted->options,
+						      &wanted->info);
+		if (!endpoint)
+			return -ENOMEM;
+		shape->endpoints[shape->n_endpoints++] = endpoint;
+	}
+	return 0;
+}
+
+static struct weir__worker *same_worker(const struct weir__shape *old, const char *name)
+{
+	for (unsigned i = 0; old && i < old->n_workers; i++)
+		if (strcmp(old->workers[i]->name, name) == 0)
+			return old->workers[i];
+	return NULL;
+}
+
+static int add_workers(struct builder *builder)
+{
+	struct weir__shape *shape = builder->shape;
+
+	for (unsigned i = 0; i < builder->plan->n_workers; i++) {
+		const struct weir_worker *given = &builder->plan->config->workers[i];
+		struct weir__worker *worker = same_worker(builder->old, given->name);
+		int rc = worker ? 0 : weir__worker_create(&worker, builder->pipeline, given->name);
+
+		if (rc < 0)
+			return weir_failed(builder->plan->err, rc, "worker '%s': %s", given->name,
+					   strerror(-rc));
+		shape->given[i] = *given;
+		shape->given[i].name = worker->name;
+		shape->workers[shape->n_workers++] = worker;
+	}
+	return 0;
+}
+
+/* --- rows -------------------------------------------------------------------------------------------------
+ */
+
+static bool is_placed(const struct weir__shape *shape, const struct weir__row *row)
+{
+	return weir__shape_has_row(shape, row);
+}
+
+static bool is_same(const struct builder *builder, const struct weir__place *place,
+		    const struct weir__plan_row *wanted)
+{
+	const struct weir__row *row = place->row;
+	const char *chain = builder->plan->chains[wanted->chain].name;
+	const size_t n = strlen(chain);
+
+	if (row->type != wanted->type || strncmp(row->path, chain, n) != 0 || row->path[n] != '/' ||
+	    strcmp(row->path + n + 1, wanted->name) != 0)
+		return false;
+	if (wanted->endpoint != WEIR__NONE && row->endpoint != builder->shape->endpoints[wanted->endpoint])
+		return false;
+	return wanted->kind != WEIR__ROW_RING || row->ring.capacity == capacity_of(wanted);
+}
+
+/*
+ * The old row that goes on as this one. Under the name of a ring there may be several, one for each worker
+ * that hands over: each goes on with the same producer, if it can.
+ */
+static struct weir__row *same_row(const struct builder *builder, const struct weir__plan_row *wanted,
+				  const struct weir__worker *worker, bool same_producer)
+{
+	const struct weir__shape *old = builder->old;
+
+	for (unsigned i = 0; old && i < old->n_places; i++) {
+		const struct weir__place *place = &old->places[i];
+
+		if (same_producer && wanted->kind == WEIR__ROW_RING && place->worker != worker)
+			continue;
+		if (is_same(builder, place, wanted) && !is_placed(builder->shape, place->row))
+			return place->row;
+	}
+	return NULL;
+}
+
+static struct weir__row *new_row(struct builder *builder, const struct weir__plan_row *wanted)
+{
+	struct weir__row *row = weir__row_new(wanted->kind, wanted->type,
+					      builder->plan->chains[wanted->chain].name, wanted->name);
+
+	if (!row)
+		return NULL;
+	if (wanted->endpoint != WEIR__NONE)
+		row->endpoint = builder->shape->endpoints[wanted->endpoint];
 	if (row->kind == WEIR__ROW_STAGE)
 		row->state = calloc(1, row->type->state_size ? row->type->state_size : 1);
-	if (!row->path || (row->kind == WEIR__ROW_STAGE && !row->state))
+	if ((row->kind == WEIR__ROW_STAGE && !row->state) ||
+	    (row->kind == WEIR__ROW_RING && weir__ring_init(&row->ring, capacity_of(wanted)) < 0)) {
+		weir__row_free(row);
 		return NULL;
+	}
 	return row;
 }
+
+static struct weir__row *add_row(struct builder *builder, uint32_t index, uint32_t worker)
+{
+	struct weir__plan_row *wanted = &builder->plan->rows[index];
+	struct weir__shape *shape = builder->shape;
+	struct weir__place *place = &shape->places[shape->n_places];
+	struct weir__row *row = same_row(builder, wanted, shape->workers[worker], true);
+
+	/* A producer that is new may go on with the ring of one that is gone. */
+	if (!row && wanted->kind == WEIR__ROW_RING && __builtin_popcountll(wanted->producers) == 1)
+		row = same_row(builder, wanted, shape->workers[worker], false);
+	if (!row)
+		row = new_row(builder, wanted);
+	if (!row)
+		return NULL;
+	*place = (struct weir__place){
+		.row = row,
+		.type = wanted->type,
+		.worker = shape->workers[worker],
+		.config = wanted->config,
+	};
+	wanted->config = NULL;
+	shape->n_places++;
+	if (wanted->type->options)
+		place->options = weir__stage_options_copy(wanted->type, wanted->options);
+	return wanted->type->options && !place->options ? NULL : row;
+}
+
+/* --- programs ---------------------------------------------------------------------------------------------
+ */
 
 /* The operation of a row in the program of a worker. */
 static int add_op(struct builder *builder, uint32_t index, uint32_t worker)
 {
+	const struct weir__plan_row *from = &builder->plan->rows[index];
 	struct weir__program *program = builder->programs[worker];
 	struct weir__op *op = &program->ops[program->n_ops++];
 	struct weir__row *row = add_row(builder, index, worker);
@@ -58,24 +201,17 @@ static int add_op(struct builder *builder, uint32_t index, uint32_t worker)
 		return -ENOMEM;
 	builder->ops[worker][index] = op;
 	op->row = row;
-	op->config = row->config;
+	op->config = builder->shape->places[builder->shape->n_places - 1].config;
 	op->state = row->state;
 	op->process = row->kind == WEIR__ROW_STAGE ? row->type->process : NULL;
-	if (!op->process) {
-		op->sink = 1ull << program->n_sinks;
-		program->sinks[program->n_sinks++] = op;
+	if (op->process)
+		return 0;
+	op->sink = 1ull << program->n_sinks;
+	program->sinks[program->n_sinks++] = op;
+	if (row->kind == WEIR__ROW_RING) {
+		op->bell = &builder->shape->workers[from->worker]->bell;
+		op->drop_when_full = from->drop_when_full;
 	}
-	return 0;
-}
-
-static int add_reader(struct builder *builder, uint32_t index)
-{
-	struct weir__row *row = add_row(builder, index, builder->plan->rows[index].worker);
-
-	if (!row)
-		return -ENOMEM;
-	row->endpoint->reader = row->worker;
-	builder->readers[index] = row;
 	return 0;
 }
 
@@ -84,8 +220,11 @@ static int add_rows(struct builder *builder)
 	for (uint32_t i = 0; i < builder->plan->n_rows; i++) {
 		const struct weir__plan_row *row = &builder->plan->rows[i];
 
-		if (row->kind == WEIR__ROW_READ && add_reader(builder, i) < 0)
-			return -ENOMEM;
+		if (row->kind == WEIR__ROW_READ) {
+			builder->readers[i] = add_row(builder, i, row->worker);
+			if (!builder->readers[i])
+				return -ENOMEM;
+		}
 		for (uint64_t left = runners(row); left; left &= left - 1)
 			if (add_op(builder, i, (uint32_t)__builtin_ctzll(left)) < 0)
 				return -ENOMEM;
@@ -124,107 +263,124 @@ static uint64_t reachable_sinks(const struct weir__program *program, const struc
 	return sinks;
 }
 
-static void add_input(struct builder *builder, struct weir__row *row, uint32_t worker, uint32_t first)
+static void add_input(struct builder *builder, struct weir__row *row, uint32_t worker, uint32_t first,
+		      struct weir__doorbell *bell)
 {
 	struct weir__program *program = builder->programs[worker];
 	struct weir__input *input = &program->inputs[program->n_inputs++];
 	bool seen[WEIR_CHAINS_MAX * WEIR_STAGES_MAX] = { false };
 
 	input->row = row;
+	input->bell = bell;
 	input->first = builder->ops[worker][first];
 	input->sinks = reachable_sinks(program, input->first, seen);
 }
 
 /* One ring for each worker that hands over, so that each has one producer and one consumer. */
-static int add_ring_ends(struct builder *builder, uint32_t index)
+static void add_ring_ends(struct builder *builder, uint32_t index)
 {
 	const struct weir__plan_row *from = &builder->plan->rows[index];
-	const struct weir_ring *options = from->options;
-	const uint32_t capacity = options->capacity ? options->capacity : WEIR__RING_CAPACITY;
-	struct weir__worker *consumer = &builder->pipeline->workers[from->worker];
 
 	for (uint64_t left = from->producers; left; left &= left - 1) {
-		struct weir__row *row = builder->ops[__builtin_ctzll(left)][index]->row;
+		const unsigned producer = (unsigned)__builtin_ctzll(left);
 
-		if (weir__ring_init(&row->ring, capacity, &row->worker->bell, &consumer->bell) < 0)
-			return -ENOMEM;
-		add_input(builder, row, from->worker, index + 1);
+		add_input(builder, builder->ops[producer][index]->row, from->worker, index + 1,
+			  &builder->shape->workers[producer]->bell);
 	}
-	return 0;
 }
 
-static int add_inputs(struct builder *builder)
+static void add_inputs(struct builder *builder)
 {
 	for (uint32_t i = 0; i < builder->plan->n_rows; i++) {
 		const struct weir__plan_row *row = &builder->plan->rows[i];
 
 		if (row->kind == WEIR__ROW_READ)
-			add_input(builder, builder->readers[i], row->worker, i + 1);
-		if (row->kind == WEIR__ROW_RING && add_ring_ends(builder, i) < 0)
-			return -ENOMEM;
+			add_input(builder, builder->readers[i], row->worker, i + 1, NULL);
+		if (row->kind == WEIR__ROW_RING)
+			add_ring_ends(builder, i);
 	}
-	return 0;
 }
 
 static int make_programs(struct builder *builder)
 {
+	struct weir__shape *shape = builder->shape;
 	unsigned n_ops[WEIR_WORKERS_MAX] = { 0 };
-	unsigned n_rows = 0;
 
-	for (uint32_t i = 0; i < builder->plan->n_rows; i++) {
-		uint64_t workers = runners(&builder->plan->rows[i]);
-
-		n_rows += workers ? (unsigned)__builtin_popcountll(workers) : 1;
-		for (; workers; workers &= workers - 1)
-			n_ops[__builtin_ctzll(workers)]++;
-	}
-	builder->pipeline->rows = aligned_alloc(64, n_rows * sizeof(struct weir__row));
-	if (!builder->pipeline->rows)
-		return -ENOMEM;
-	memset(builder->pipeline->rows, 0, n_rows * sizeof(struct weir__row));
-	for (unsigned w = 0; w < builder->pipeline->n_workers; w++) {
-		builder->programs[w] =
-			calloc(1, sizeof(struct weir__program) + n_ops[w] * sizeof(struct weir__op));
+	for (uint32_t i = 0; i < builder->plan->n_rows; i++)
+		for (uint64_t left = runners(&builder->plan->rows[i]); left; left &= left - 1)
+			n_ops[__builtin_ctzll(left)]++;
+	for (unsigned w = 0; w < shape->n_workers; w++) {
+		builder->programs[w] = weir__program_new(n_ops[w]);
 		if (!builder->programs[w])
 			return -ENOMEM;
-		builder->pipeline->workers[w].program = builder->programs[w];
+		builder->programs[w]->shape = shape;
+		shape->programs[w] = builder->programs[w];
 	}
 	return 0;
 }
 
-int weir__build(struct weir_pipeline *pipeline, struct weir__plan *plan)
+static void finish_programs(struct builder *builder)
 {
-	struct builder *builder = calloc(1, sizeof(*builder));
-	int rc = -ENOMEM;
+	wire_exits(builder);
+	add_inputs(builder);
+	for (unsigned w = 0; w < builder->shape->n_workers; w++)
+		builder->programs[w]->owned = weir__bits(builder->programs[w]->n_sinks);
+	weir__spin_set(builder->shape, builder->programs);
+}
 
-	if (!builder)
-		return -ENOMEM;
-	builder->pipeline = pipeline;
-	builder->plan = plan;
-	if (make_programs(builder) == 0 && add_rows(builder) == 0) {
-		wire_exits(builder);
-		rc = add_inputs(builder);
-	}
-	for (uint32_t i = 0; rc == 0 && i < pipeline->n_rows; i++)
-		if (pipeline->rows[i].kind == WEIR__ROW_WRITE)
-			pipeline->rows[i].endpoint->writer = pipeline->rows[i].worker;
-	free(builder);
+/* --- all of it --------------------------------------------------------------------------------------------
+ */
+
+static unsigned count_places(const struct weir__plan *plan)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < plan->n_rows; i++)
+		n += plan->rows[i].kind == WEIR__ROW_READ
+			     ? 1
+			     : (unsigned)__builtin_popcountll(runners(&plan->rows[i]));
+	return n;
+}
+
+static int build(struct builder *builder)
+{
+	int rc = add_endpoints(builder);
+
+	if (rc == 0)
+		rc = add_workers(builder);
+	if (rc == 0)
+		rc = make_programs(builder);
+	if (rc == 0)
+		rc = add_rows(builder);
+	if (rc == 0)
+		finish_programs(builder);
 	return rc;
 }
 
-void weir__build_free(struct weir_pipeline *pipeline)
+int weir__build(struct weir__shape **result, struct weir_pipeline *pipeline, struct weir__plan *plan,
+		const struct weir__shape *old)
 {
-	for (unsigned w = 0; w < pipeline->n_workers; w++)
-		free((void *)(uintptr_t)pipeline->workers[w].program);
-	for (unsigned i = 0; i < pipeline->n_rows; i++) {
-		struct weir__row *row = &pipeline->rows[i];
+	struct builder *builder = calloc(1, sizeof(*builder));
+	struct weir__shape *shape =
+		calloc(1, sizeof(*shape) + count_places(plan) * sizeof(struct weir__place));
+	int rc = -ENOMEM;
 
-		if (row->config && row->type->release)
-			row->type->release(row->config);
-		free(row->config);
-		free(row->state);
-		free(row->path);
-		weir__ring_fini(&row->ring);
+	*result = NULL;
+	if (builder && shape) {
+		builder->pipeline = pipeline;
+		builder->plan = plan;
+		builder->old = old;
+		builder->shape = shape;
+		rc = build(builder);
 	}
-	free(pipeline->rows);
+	free(builder);
+	if (rc == 0) {
+		*result = shape;
+		return 0;
+	}
+	if (shape) {
+		weir__shape_subtract(shape, old);
+		weir__shape_free(shape);
+	}
+	return weir_failed(plan->err, rc, "no memory for the parts of the pipeline");
 }

@@ -138,12 +138,33 @@ static enum weir_framing writer_framing(const struct weir__plan *plan, const str
 	return WEIR_FRAMING_RAW;
 }
 
-static void check_stage(struct weir__plan *plan, struct weir__plan_row *row, const struct weir_chain *chain)
+int weir__stage_configure(void **result, const struct weir_stage *stage, const struct weir_place *place,
+			  struct weir_error *err)
+{
+	const struct weir_stage_type *type = stage->type;
+	const unsigned before = err->problems;
+	void *config = calloc(1, type->config_size ? type->config_size : 1);
+	int rc = 0;
+
+	*result = NULL;
+	if (!config)
+		return weir_failed(err, -ENOMEM, "no memory for its configuration");
+	if (type->configure)
+		rc = type->configure(config, stage->options, place, err);
+	else
+		memcpy(config, stage->options, type->config_size);
+	rc = weir__error_word(err, before, rc);
+	if (rc < 0)
+		free(config);
+	else
+		*result = config;
+	return rc;
+}
+
+static void check_stage(struct weir__plan *plan, struct weir__plan_row *row, const struct weir_chain *chain,
+			const struct weir_stage *stage)
 {
 	const struct weir_place place = { .writer_framing = writer_framing(plan, chain) };
-	const size_t size = row->type->config_size;
-	const unsigned before = plan->err->problems;
-	int rc = 0;
 
 	if (weir__stage_fault(row->type)) {
 		weir_failed(plan->err, -EINVAL, "the type '%s' %s", row->type->name ? row->type->name : "",
@@ -151,19 +172,7 @@ static void check_stage(struct weir__plan *plan, struct weir__plan_row *row, con
 		return;
 	}
 	check_exits(plan, row);
-	row->config = calloc(1, size ? size : 1);
-	if (!row->config) {
-		weir_failed(plan->err, -ENOMEM, "no memory for its configuration");
-		return;
-	}
-	if (row->type->configure)
-		rc = row->type->configure(row->config, row->options, &place, plan->err);
-	else
-		memcpy(row->config, row->options, size);
-	if (weir__error_word(plan->err, before, rc) < 0) {
-		free(row->config);
-		row->config = NULL;
-	}
+	weir__stage_configure(&row->config, stage, &place, plan->err);
 }
 
 static const char *row_name(const struct weir_stage *stage)
@@ -222,7 +231,7 @@ static void check_row(struct weir__plan *plan, uint32_t c, unsigned i)
 		row->kind = WEIR__ROW_RING;
 		check_ring(plan, row);
 	} else {
-		check_stage(plan, row, chain);
+		check_stage(plan, row, chain, stage);
 	}
 }
 

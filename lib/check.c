@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,12 +10,6 @@
 
 #define POISON        0xd5
 #define POISONED_ROOM 256 /* bytes poisoned: where a packet begins and ends most often */
-
-struct weir__check {
-	const char *path;    /* where the buffer was last */
-	const uint8_t *data; /* of the packet before the stage that has it now */
-	const uint8_t *end;
-};
 
 static void broken(const struct weir__pool *pool, uint32_t index, const char *path, const char *format, ...)
 	__attribute__((noreturn, format(printf, 4, 5)));
@@ -39,21 +32,6 @@ static void poison(struct weir_buf *buf)
 	memset(buf->room, POISON, buf->room_size < POISONED_ROOM ? buf->room_size : POISONED_ROOM);
 }
 
-int weir__check_create(struct weir__pool *pool)
-{
-	pool->check = calloc(pool->small + pool->jumbo, sizeof(*pool->check));
-	if (!pool->check)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < pool->small + pool->jumbo; i++)
-		poison(&pool->bufs[i]);
-	return 0;
-}
-
-void weir__check_destroy(struct weir__pool *pool)
-{
-	free(pool->check);
-}
-
 /* The first n bytes of the room of a buffer that was free until now. */
 static void check_poison(const struct weir__pool *pool, uint32_t index, size_t n, const char *path)
 {
@@ -73,7 +51,9 @@ static const char *owner_name(unsigned owner)
 
 static void check_index(const struct weir__pool *pool, uint32_t index, const char *path)
 {
-	if (index < pool->small + pool->jumbo)
+	const bool jumbo = weir__pool_is_jumbo(index);
+
+	if (jumbo ? index - WEIR__JUMBO_BASE < weir__pool_jumbo(pool) : index < weir__pool_small(pool))
 		return;
 	fprintf(stderr, "weir: %s: no buffer has the index %u\n", path, index);
 	abort();

@@ -21,8 +21,20 @@ enum weir__owner {
 
 #ifdef WEIR__CHECKS
 
-int weir__check_create(struct weir__pool *pool);
-void weir__check_destroy(struct weir__pool *pool);
+/* What is known of a buffer besides its owner. */
+struct weir__check {
+	const char *path;    /* where it was last */
+	const uint8_t *data; /* of the packet before the stage that has it now */
+	const uint8_t *end;
+};
+
+#define WEIR__CHECK_SIZE sizeof(struct weir__check)
+
+/* The list of them begins here. */
+static inline void weir__check_list(struct weir__pool *pool, void *list)
+{
+	pool->check = list;
+}
 
 /* These buffers change hands at the row of this path, and belonged to from. */
 void weir__check_pass(struct weir__pool *pool, const uint32_t *index, uint32_t n, enum weir__owner from,
@@ -39,20 +51,16 @@ void weir__check_after(struct weir__pool *pool, const uint32_t *index, uint32_t 
 /* A reader is given these free buffers: nobody may have written to them since they were freed. */
 void weir__check_free(struct weir__pool *pool, const uint32_t *index, uint32_t n, const char *path);
 
-/* This free buffer may have been written to by a reader, for a packet that did not come. */
+/* This free buffer is new, or may have been written to by a reader, for a packet that did not come. */
 void weir__check_unused(struct weir__pool *pool, uint32_t index);
 
 #else
 
-static inline int weir__check_create(struct weir__pool *pool)
-{
-	(void)pool;
-	return 0;
-}
+#define WEIR__CHECK_SIZE ((size_t)0)
 
-static inline void weir__check_destroy(struct weir__pool *pool)
+static inline void weir__check_list(struct weir__pool *pool, void *list)
 {
-	(void)pool;
+	(void)pool, (void)list;
 }
 
 static inline void weir__check_pass(struct weir__pool *pool, const uint32_t *index, uint32_t n,

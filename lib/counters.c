@@ -78,18 +78,30 @@ struct snapshot {
 	struct weir_counters counters; /* first, so that its address is the block's */
 	struct weir_named_count (*drops)[WEIR__REASONS];
 	struct weir_named_count (*counts)[WEIR_REASONS_MAX];
+	char *text; /* where the next name goes: rows and workers may be gone before the snapshot is */
 };
 
-static void read_row(struct snapshot *snapshot, const struct weir__row *row)
+static const char *write_text(struct snapshot *snapshot, const char *text)
 {
+	const size_t size = strlen(text) + 1;
+	char *copy = snapshot->text;
+
+	memcpy(copy, text, size);
+	snapshot->text += size;
+	return copy;
+}
+
+static void read_place(struct snapshot *snapshot, const struct weir__place *place)
+{
+	const struct weir__row *row = place->row;
 	const unsigned i = snapshot->counters.n_stages++;
 	struct weir_stage_counters *stage = &snapshot->counters.stages[i];
 	const struct weir__counters *from = &row->counters;
 
 	*stage = (struct weir_stage_counters){
-		.path = row->path,
+		.path = write_text(snapshot, row->path),
 		.type = row->endpoint ? row->endpoint->type->name : row->type->name,
-		.worker = row->worker->name,
+		.worker = write_text(snapshot, place->worker->name),
 		.packets = load(&from->packets),
 		.bytes = load(&from->bytes),
 		.calls = load(&from->calls),
@@ -152,25 +164,40 @@ static uint64_t cpu_time(const struct weir__worker *worker)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void read_worker(struct weir_worker_counters *to, const struct weir__worker *worker)
+static void read_worker(struct snapshot *snapshot, const struct weir__worker *worker)
 {
-	*to = (struct weir_worker_counters){
-		.name = worker->name,
+	snapshot->counters.workers[snapshot->counters.n_workers++] = (struct weir_worker_counters){
+		.name = write_text(snapshot, worker->name),
 		.passes = load(&worker->passes),
 		.sleeps = load(&worker->sleeps),
 		.wakes = load(&worker->bell.wakes),
 		.cpu_ns = cpu_time(worker),
+		.stuck = worker->stuck,
+		.stuck_ms = worker->stuck_ms,
+		.stuck_in = write_text(snapshot, worker->stuck_in),
 	};
 }
 
-static struct snapshot *make_snapshot(const struct weir_pipeline *pipeline)
+/* Bytes of all names in a snapshot. */
+static size_t text_size(const struct weir__shape *shape)
 {
-	const size_t n = pipeline->n_rows;
+	size_t size = 0;
+
+	for (unsigned i = 0; i < shape->n_places; i++)
+		size += strlen(shape->places[i].row->path) + 1 + sizeof(shape->places[i].worker->name);
+	return size +
+	       shape->n_workers * (sizeof(shape->workers[0]->name) + sizeof(shape->workers[0]->stuck_in));
+}
+
+static struct snapshot *make_snapshot(const struct weir__shape *shape)
+{
+	const size_t n = shape->n_places;
 	const size_t stages = n * sizeof(struct weir_stage_counters);
 	const size_t drops = n * WEIR__REASONS * sizeof(struct weir_named_count);
 	const size_t counts = n * WEIR_REASONS_MAX * sizeof(struct weir_named_count);
-	const size_t workers = pipeline->n_workers * sizeof(struct weir_worker_counters);
-	struct snapshot *snapshot = calloc(1, sizeof(*snapshot) + stages + drops + counts + workers);
+	const size_t workers = shape->n_workers * sizeof(struct weir_worker_counters);
+	struct snapshot *snapshot =
+		calloc(1, sizeof(*snapshot) + stages + drops + counts + workers + text_size(shape));
 
 	if (!snapshot)
 		return NULL;
@@ -178,35 +205,78 @@ static struct snapshot *make_snapshot(const struct weir_pipeline *pipeline)
 	snapshot->drops = (void *)((uint8_t *)snapshot->counters.stages + stages);
 	snapshot->counts = (void *)((uint8_t *)snapshot->drops + drops);
 	snapshot->counters.workers = (void *)((uint8_t *)snapshot->counts + counts);
+	snapshot->text = (char *)snapshot->counters.workers + workers;
 	return snapshot;
 }
 
-struct weir_counters *weir_counters_read(struct weir_pipeline *pipeline)
+static void read_places(struct snapshot *snapshot, const struct weir__shape *shape)
 {
-	struct snapshot *snapshot = make_snapshot(pipeline);
-	struct weir_counters *counters;
+	for (unsigned i = 0; i < shape->n_places; i++) {
+		read_place(snapshot, &shape->places[i]);
+		sum_row(&snapshot->counters, shape->places[i].row);
+		merge_row(snapshot, shape->places[i].row);
+	}
+}
+
+/* Buffers in the pool and in stashes. */
+static void read_buffers(struct weir_counters *counters, const struct weir_pipeline *pipeline)
+{
 	uint64_t free_buffers = weir__pool_free(&pipeline->pool);
 
-	if (!snapshot)
-		return NULL;
-	counters = &snapshot->counters;
-	for (unsigned i = 0; i < pipeline->n_rows; i++) {
-		read_row(snapshot, &pipeline->rows[i]);
-		sum_row(counters, &pipeline->rows[i]);
-		merge_row(snapshot, &pipeline->rows[i]);
-	}
-	for (unsigned i = 0; i < pipeline->n_workers; i++) {
-		read_worker(&counters->workers[counters->n_workers++], &pipeline->workers[i]);
-		free_buffers += load(&pipeline->workers[i].stashed);
-	}
-	counters->buffers = pipeline->pool.small + pipeline->pool.jumbo;
+	for (unsigned i = 0; i < pipeline->shape->n_workers; i++)
+		free_buffers += load(&pipeline->shape->workers[i]->stashed);
+	counters->buffers = weir__pool_small(&pipeline->pool) + weir__pool_jumbo(&pipeline->pool);
 	/* While traffic flows, a vector may be seen in two places or in none. */
 	if (free_buffers > counters->buffers)
 		free_buffers = counters->buffers;
 	counters->buffers_free = (uint32_t)free_buffers;
 	counters->held = counters->buffers - free_buffers;
 	counters->starved = load(&pipeline->pool.starved);
-	return counters;
+}
+
+static struct snapshot *read_all(struct weir_pipeline *pipeline)
+{
+	const struct weir__shape *shape = pipeline->shape;
+	struct snapshot *snapshot = make_snapshot(shape);
+
+	if (!snapshot)
+		return NULL;
+	snapshot->counters.received = pipeline->gone.received;
+	snapshot->counters.sent = pipeline->gone.sent;
+	snapshot->counters.dropped = pipeline->gone.dropped;
+	read_places(snapshot, shape);
+	for (unsigned i = 0; i < shape->n_workers; i++)
+		read_worker(snapshot, shape->workers[i]);
+	read_buffers(&snapshot->counters, pipeline);
+	return snapshot;
+}
+
+struct weir_counters *weir_counters_read(struct weir_pipeline *pipeline)
+{
+	struct snapshot *snapshot;
+
+	pthread_mutex_lock(&pipeline->parts);
+	snapshot = read_all(pipeline);
+	pthread_mutex_unlock(&pipeline->parts);
+	return snapshot ? &snapshot->counters : NULL;
+}
+
+void weir__totals_add(struct weir__totals *totals, const struct weir__shape *shape)
+{
+	for (unsigned i = 0; i < shape->n_places; i++) {
+		const struct weir__row *row = shape->places[i].row;
+		uint64_t dropped = 0;
+
+		if (!row)
+			continue;
+		for (unsigned k = 0; k < WEIR__REASONS; k++)
+			dropped += load(&row->counters.drops[k]);
+		totals->dropped += dropped;
+		if (row->kind == WEIR__ROW_READ)
+			totals->received += load(&row->counters.packets) + dropped;
+		if (row->kind == WEIR__ROW_WRITE)
+			totals->sent += load(&row->counters.packets);
+	}
 }
 
 void weir_counters_free(struct weir_counters *counters)

@@ -13,9 +13,27 @@ struct weir__endpoint {
 	uint32_t status; /* enum weir_endpoint_state; set by a worker to DEAD or ENDED, by recovery to UP */
 	int error;       /* written before status becomes DEAD */
 	bool open;
-	const struct weir__worker *reader; /* the workers of its two ends; NULL: that end is not used */
-	const struct weir__worker *writer;
+	void *options; /* a copy, to tell what a later configuration changes */
 };
+
+struct weir__worker;
+
+/* One that is not open yet. NULL: no memory. */
+struct weir__endpoint *weir__endpoint_new(const struct weir_endpoint_type *type, const char *name,
+					  const void *options, const struct weir_endpoint_info *info);
+
+/* Opens it. Returns 0 or a negative errno, in words in err. */
+int weir__endpoint_open(struct weir__endpoint *endpoint, const void *options, struct weir_error *err);
+
+/* The pipeline or change that it is a part of has succeeded: only now what the options give away is its own.
+ */
+void weir__endpoint_created(struct weir__endpoint *endpoint);
+
+/* Closes it if it is open, and frees it; no worker uses it any more. NULL is allowed. */
+void weir__endpoint_destroy(struct weir__endpoint *endpoint);
+
+/* It ended (error 0) or died: one event, however many workers notice. A worker's thread. */
+void weir__endpoint_gone(struct weir__worker *worker, struct weir__endpoint *endpoint, int error);
 
 /* Whether workers may use it. A dead one is left alone, so that recovery can work on it after a grace period.
  */

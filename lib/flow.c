@@ -303,10 +303,10 @@ static void find_room(struct weir__plan *plan)
 			grown |= grow_room(plan, i, rooms);
 	}
 	for (uint32_t i = 0; i < plan->n_rows; i++) {
-		if (rooms[i].head > plan->pool.headroom)
-			plan->pool.headroom = rooms[i].head;
-		if (rooms[i].tail > plan->pool.tailroom)
-			plan->pool.tailroom = rooms[i].tail;
+		if (rooms[i].head > plan->headroom)
+			plan->headroom = rooms[i].head;
+		if (rooms[i].tail > plan->tailroom)
+			plan->tailroom = rooms[i].tail;
 	}
 }
 

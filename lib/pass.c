@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "clock.h"
+#include "grace.h"
 #include "pipeline.h"
 #include "rcu.h"
 #include "walk.h"
@@ -22,17 +23,17 @@ void weir__worker_free(struct weir__worker *worker, const uint32_t *index, uint3
 
 	weir__check_pass(pool, index, n, WEIR__OWNER_WORKER, WEIR__OWNER_POOL, path);
 	for (uint32_t i = 0; i < n; i++) {
-		struct weir__stash *stash = &worker->stash[weir__pool_is_jumbo(pool, index[i])];
+		struct weir__stash *stash = &worker->stash[weir__pool_is_jumbo(index[i])];
 
 		stash->index[stash->n++] = index[i];
 	}
 	for (int jumbo = 0; jumbo < 2; jumbo++)
-		while (worker->stash[jumbo].n > (WEIR__STASH_BATCHES - 1) * pool->depot[jumbo].batch) {
+		while (worker->stash[jumbo].n > (WEIR__STASH_BATCHES - 1) * weir__pool_batch(jumbo)) {
 			weir__stash_shrink(&worker->stash[jumbo], pool, jumbo);
 			gave = true;
 		}
 	if (gave && weir__pool_fed(pool))
-		weir__pipeline_ring(worker->pipeline);
+		weir__worker_ring_all(worker);
 }
 
 /* Everything in the stashes goes back to the pool. */
@@ -43,7 +44,7 @@ static void give_back(struct weir__worker *worker)
 	weir__stash_empty(&worker->stash[0], worker->pool, false);
 	weir__stash_empty(&worker->stash[1], worker->pool, true);
 	if (any && weir__pool_fed(worker->pool))
-		weir__pipeline_ring(worker->pipeline);
+		weir__worker_ring_all(worker);
 }
 
 /*
@@ -54,8 +55,10 @@ static void give_back(struct weir__worker *worker)
 static bool take(struct weir__worker *worker)
 {
 	struct weir__pool *pool = worker->pool;
+	const bool jumbo = weir__pool_jumbo(pool) > 0;
 
-	if (pool->jumbo && !worker->stash[1].n && !weir__stash_refill(&worker->stash[1], pool, true))
+	worker->spill.scratch = jumbo ? NULL : worker->scratch; /* the pool may have got its first ones */
+	if (jumbo && !worker->stash[1].n && !weir__stash_refill(&worker->stash[1], pool, true))
 		return false;
 	if (worker->stash[0].n < WEIR_VECTOR_SIZE)
 		weir__stash_refill(&worker->stash[0], pool, false);
@@ -69,7 +72,7 @@ static bool refill(struct weir__worker *worker)
 		return true;
 	give_back(worker);
 	if (weir__pool_starve(worker->pool))
-		weir__pipeline_ring(worker->pipeline);
+		weir__worker_ring_all(worker);
 	worker->starved = !take(worker);
 	return !worker->starved;
 }
@@ -108,6 +111,7 @@ static int read_vector(struct weir__worker *worker, struct weir__row *row)
 	reader->dropped = row->counters.drops;
 	reader->now = weir__now();
 	weir__reader_spill(reader);
+	weir__worker_at(worker, row);
 	check_stash(worker, row->path);
 	rc = endpoint->type->read(endpoint->state, reader);
 	worker->stash[0].n = reader->stash_n;
@@ -130,7 +134,7 @@ static void note_readiness(struct weir__worker *worker, struct weir__endpoint *e
 		rc = -EPIPE;
 	worker->hung_up &= ~bit;
 	if (WEIR_UNLIKELY(rc < 0))
-		weir__endpoint_gone(worker->pipeline, endpoint, rc == -ENODATA ? 0 : rc);
+		weir__endpoint_gone(worker, endpoint, rc == -ENODATA ? 0 : rc);
 }
 
 static bool read_endpoint(struct weir__worker *worker, const struct weir__input *input, uint64_t bit)
@@ -183,13 +187,52 @@ static bool read_ring(struct weir__worker *worker, const struct weir__input *inp
 		weir__walk(worker, input->first, &vector);
 	}
 	if (taken)
-		weir__ring_made_room(ring);
+		weir__ring_made_room(ring, input->bell);
 	return taken > 0;
+}
+
+static uint64_t backlogs(const struct weir__program *program)
+{
+	uint64_t blocked = 0;
+
+	for (uint64_t left = program->owned; left; left &= left - 1) {
+		const struct weir__op *op = program->sinks[__builtin_ctzll(left)];
+
+		blocked |= op->row->backlog.n ? op->sink : 0;
+	}
+	return blocked;
+}
+
+/* What the worker knows of its inputs and sinks by bit was said of another program. */
+static void adopt(struct weir__worker *worker, const struct weir__program *program)
+{
+	worker->version = program->version;
+	worker->ready = ALL;
+	worker->hung_up = 0;
+	__atomic_store_n(&worker->blocked, backlogs(program), __ATOMIC_RELAXED);
+	__atomic_store_n(&worker->at, NULL, __ATOMIC_RELAXED); /* that row may go */
+	worker->spin_min_ns = program->spin_min_ns;
+	worker->spin_max_ns = program->spin_max_ns;
+	worker->spin_ns = program->spin_min_ns;
+}
+
+/* The program of this pass. What was published before a grace period was asked for is seen, because the
+ * question is answered first. */
+static const struct weir__program *take_program(struct weir__worker *worker)
+{
+	const struct weir__program *program;
+
+	if (WEIR_UNLIKELY(weir__grace_asked(worker)))
+		weir__grace_answer(worker);
+	program = rcu_dereference(worker->program);
+	if (WEIR_UNLIKELY(program->version != worker->version))
+		adopt(worker, program);
+	return program;
 }
 
 bool weir__worker_pass(struct weir__worker *worker)
 {
-	const struct weir__program *program = rcu_dereference(worker->program);
+	const struct weir__program *program = take_program(worker);
 	const bool run = weir__worker_phase(worker) == WEIR__PHASE_RUN;
 	bool found = worker->blocked ? weir__walk_retry(worker, program) : false;
 

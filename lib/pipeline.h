@@ -4,22 +4,40 @@
 
 #include <weir/pipeline.h>
 
-#include "endpoint.h"
-#include "worker.h"
+#include "clock.h"
+#include "retired.h"
+#include "shape.h"
+#include "watchdog.h"
+
+/* Sums of rows that are no more. */
+struct weir__totals {
+	uint64_t received;
+	uint64_t sent;
+	uint64_t dropped;
+};
+
+/* Adds what the rows of a shape have counted. Rows that another shape took over are NULL. */
+void weir__totals_add(struct weir__totals *totals, const struct weir__shape *shape);
 
 struct weir_pipeline {
 	struct weir__pool pool;
-	struct weir__endpoint *endpoints;
-	unsigned n_endpoints;
-	struct weir__worker *workers;
-	unsigned n_workers;
-	struct weir__row *rows;
-	unsigned n_rows;
+	/* Held by each control call, as long as it takes. */
+	pthread_mutex_t control;
+	/* Held shortly by whoever goes through the parts without control, or replaces the shape. Taken after
+	 * control. */
+	pthread_mutex_t parts;
+	struct weir__shape *shape; /* changed with both held */
+	struct weir__totals gone;  /* of the rows that are no more; with parts held */
+	struct weir__retired *retired;
+	struct weir__doorbell bell; /* rung when a worker grants a grace period, and when it ends */
+	struct weir__watchdog watchdog;
 	unsigned drain_ms;
+	unsigned change_ms;
 	bool running;
+	bool stuck; /* it was to stop, but a worker did not end: nothing but another stop is possible */
 	pthread_mutex_t
-		gone_lock;   /* a worker takes it when an endpoint goes, and nobody holds it while he waits */
-	pthread_cond_t gone; /* an endpoint has ended or died */
+		gone_lock; /* a worker takes it when an endpoint goes, and nobody holds it while he waits */
+	pthread_cond_t gone_cond; /* an endpoint has ended, died or been removed */
 	weir_log *log;
 	void *log_data;
 };
@@ -28,10 +46,19 @@ struct weir_pipeline {
 void weir__log(struct weir_pipeline *pipeline, enum weir_log_level level, const char *format, ...)
 	WEIR_PRINTF(3, 4);
 
-/* An endpoint ended (error 0) or died: one event, however many workers notice. A worker's thread. */
-void weir__endpoint_gone(struct weir_pipeline *pipeline, struct weir__endpoint *endpoint, int error);
+/* Whether a control call may begin: 0, or -EBUSY in words in err. */
+int weir__pipeline_ready(const struct weir_pipeline *pipeline, struct weir_error *err);
 
-/* Rings every worker. Any thread. */
+/* By when a change that begins now has to be made. */
+static inline uint64_t weir__change_deadline(const struct weir_pipeline *pipeline)
+{
+	return weir__now() + pipeline->change_ms * 1000000ull;
+}
+
+/* Who waits for the last reader looks again. Any thread. */
+void weir__endpoints_changed(struct weir_pipeline *pipeline);
+
+/* Rings every worker. Control thread, with the lock. */
 void weir__pipeline_ring(struct weir_pipeline *pipeline);
 
 #endif

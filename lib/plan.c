@@ -143,8 +143,9 @@ static void check_workers(struct weir__plan *plan)
 #define DEFAULT_ROOM  1536 /* bytes: an Ethernet MTU and what may stand around it */
 #define DEFAULT_JUMBO 64
 #define ROOM_MIN      128
-#define BUFFERS_MAX   (1u << 24)
-#define JUMBO_MAX     (1u << 16)
+#define RESERVE_MAX   4096 /* bytes of headroom, and of tailroom */
+#define HEADROOM      128  /* by default: the headers of a tunnel over IPv6, and Ethernet with a tag */
+#define TAILROOM      64   /* by default: what a cipher appends, padding */
 
 /* What a pipeline can hold at once: then a reader always finds a buffer. */
 static uint64_t buffers_needed(const struct weir__plan *plan)
@@ -165,22 +166,27 @@ static uint64_t buffers_needed(const struct weir__plan *plan)
 	return n;
 }
 
-static void check_pool(struct weir__plan *plan)
+/* Head- or tailroom: what later changes may need, but at least what the chains need now. */
+static uint32_t reserve(struct weir__plan *plan, const char *field, uint32_t given, uint32_t usual,
+			uint32_t needed)
+{
+	if (given > RESERVE_MAX)
+		weir_invalid(plan->err, field, "%u is more than %u", given, RESERVE_MAX);
+	if (!given)
+		given = usual;
+	return given > needed ? given : needed;
+}
+
+static void check_buffers(struct weir__plan *plan)
 {
 	const struct weir_pool *given = &plan->config->pool;
 	const uint64_t needed = buffers_needed(plan);
 	const uint32_t least = 2 * WEIR_VECTOR_SIZE * plan->n_workers;
-	const uint32_t least_jumbo = 2 * WEIR__JUMBO_BATCH * plan->n_workers;
-	uint32_t largest = 0;
 
-	weir__error_at(plan->err, "pool");
-	for (unsigned i = 0; i < plan->n_endpoints; i++)
-		if (plan->endpoints[i].info.max_packet > largest)
-			largest = plan->endpoints[i].info.max_packet;
-	if (needed > BUFFERS_MAX || given->buffers > BUFFERS_MAX)
+	if (needed > WEIR__SMALL_MAX || given->buffers > WEIR__SMALL_MAX)
 		weir_invalid(plan->err, "buffers", "%llu is more than %u: make the rings smaller",
 			     (unsigned long long)(given->buffers > needed ? given->buffers : needed),
-			     BUFFERS_MAX);
+			     WEIR__SMALL_MAX);
 	else if (given->buffers && given->buffers < needed && !given->overcommit)
 		weir_invalid(plan->err, "buffers",
 			     "%u are fewer than the configuration can hold at once: set it to %llu, or set "
@@ -189,20 +195,42 @@ static void check_pool(struct weir__plan *plan)
 	else if (given->buffers && given->buffers < least)
 		weir_invalid(plan->err, "buffers", "%u are too few for %u workers: set it to %u",
 			     given->buffers, plan->n_workers, least);
+	plan->pool.small = given->buffers ? given->buffers : (uint32_t)needed;
+}
+
+static void check_jumbo(struct weir__plan *plan)
+{
+	const uint32_t given = plan->config->pool.jumbo;
+	const uint32_t least = 2 * WEIR__JUMBO_BATCH * plan->n_workers;
+	uint32_t largest = 0;
+
+	for (unsigned i = 0; i < plan->n_endpoints; i++)
+		if (plan->endpoints[i].info.max_packet > largest)
+			largest = plan->endpoints[i].info.max_packet;
+	if (given > WEIR__JUMBO_MAX)
+		weir_invalid(plan->err, "jumbo", "%u is more than %u", given, WEIR__JUMBO_MAX);
+	if (given && given < least)
+		weir_invalid(plan->err, "jumbo", "%u are too few for %u workers: set it to %u", given,
+			     plan->n_workers, least);
+	plan->pool.jumbo = given;
+	if (!given && largest > plan->pool.room)
+		plan->pool.jumbo = least > DEFAULT_JUMBO ? least : DEFAULT_JUMBO;
+}
+
+static void check_pool(struct weir__plan *plan)
+{
+	const struct weir_pool *given = &plan->config->pool;
+
+	weir__error_at(plan->err, "pool");
+	check_buffers(plan);
 	if (given->room && (given->room < ROOM_MIN || given->room > WEIR__JUMBO_PACKET))
 		weir_invalid(plan->err, "room", "%u is not between %u and %u", given->room, ROOM_MIN,
 			     WEIR__JUMBO_PACKET);
-	if (given->jumbo > JUMBO_MAX)
-		weir_invalid(plan->err, "jumbo", "%u is more than %u", given->jumbo, JUMBO_MAX);
 	plan->pool.room = given->room ? given->room : DEFAULT_ROOM;
-	plan->pool.small = given->buffers ? given->buffers : (uint32_t)needed;
+	plan->pool.headroom = reserve(plan, "headroom", given->headroom, HEADROOM, plan->headroom);
+	plan->pool.tailroom = reserve(plan, "tailroom", given->tailroom, TAILROOM, plan->tailroom);
 	plan->pool.no_huge_pages = given->no_huge_pages;
-	plan->pool.jumbo = given->jumbo;
-	if (!given->jumbo && largest > plan->pool.room)
-		plan->pool.jumbo = least_jumbo > DEFAULT_JUMBO ? least_jumbo : DEFAULT_JUMBO;
-	if (given->jumbo && given->jumbo < least_jumbo)
-		weir_invalid(plan->err, "jumbo", "%u are too few for %u workers: set it to %u", given->jumbo,
-			     plan->n_workers, least_jumbo);
+	check_jumbo(plan); /* needs the room */
 }
 
 int weir__plan_make(struct weir__plan *plan, const struct weir_config *config, struct weir_error *err)

@@ -57,7 +57,9 @@ struct weir__plan {
 	unsigned n_chains;
 	struct weir__plan_row rows[WEIR_CHAINS_MAX * WEIR_STAGES_MAX];
 	unsigned n_rows;
-	struct weir__pool_size pool;
+	uint32_t headroom; /* that the longest ways through the chains need */
+	uint32_t tailroom;
+	struct weir__pool_size pool; /* with room for longer ways, too */
 };
 
 /* The first members of the options of stages, whatever the type. */
@@ -75,6 +77,13 @@ int weir__plan_make(struct weir__plan *plan, const struct weir_config *config, s
 
 /* Frees the configs that no pipeline took over (which sets them to NULL). */
 void weir__plan_free(struct weir__plan *plan);
+
+/*
+ * Makes the configuration of a stage from its options. Returns 0 or a negative errno, in words in err; then
+ * *config is NULL.
+ */
+int weir__stage_configure(void **config, const struct weir_stage *stage, const struct weir_place *place,
+			  struct weir_error *err);
 
 /* Parts of weir__plan_make(): each checks its part and reports what is wrong. */
 void weir__plan_chains(struct weir__plan *plan); /* the rows: shape, names, options */

@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "pool.h"
-#include "tsan.h"
-
-CK_RING_PROTOTYPE(weir__vector, weir__vector)
 
 #define LINE      64u
 #define HUGE_PAGE (2u << 20)
+#define INDICES   ((size_t)WEIR__JUMBO_BASE + WEIR__JUMBO_MAX)
+
+/* What there is of every buffer besides its room: one list of INDICES elements behind the other. */
+static const size_t lists[] = { sizeof(struct weir_buf), sizeof(struct weir__batch), WEIR__CHECK_SIZE };
+
+#define LISTS (sizeof(lists) / sizeof(lists[0]))
+#define LIST_BYTES                                                                               \
+	(sizeof(struct weir_buf) + sizeof(struct weir__batch) + WEIR__CHECK_SIZE) /* of a buffer \
+										   */
+#define LISTS_SIZE (LIST_BYTES * INDICES)
 
 static size_t round_up(size_t n, size_t unit)
 {
@@ -20,11 +27,11 @@ static size_t round_up(size_t n, size_t unit)
 
 /* An odd number of cache lines, so that the same offset of every room does not fall into a few sets of the
  * cache. */
-static size_t stride(size_t room)
+static uint32_t stride(size_t room)
 {
 	size_t lines = round_up(room, LINE) / LINE;
 
-	return (lines | 1) * LINE;
+	return (uint32_t)((lines | 1) * LINE);
 }
 
 /*
@@ -36,129 +43,252 @@ static uint32_t aligned_headroom(uint32_t headroom)
 	return (uint32_t)round_up(headroom, LINE) + 16;
 }
 
-static void depot_put(struct weir__depot *depot, struct weir__vector *vector)
+/* The pages of elements first to first + n of a list; only those that hold nothing of others, if whole. */
+static uint8_t *list_pages(const struct weir__pool *pool, unsigned list, uint32_t first, uint32_t n,
+			   bool whole, size_t *size)
 {
-	/* First, because whoever takes them may count before this one would. */
-	__atomic_fetch_add(&depot->free, vector->n, __ATOMIC_RELAXED);
-	weir__tsan_release(&depot->ring);
-	weir__tsan_hide();
-	ck_ring_enqueue_mpmc_weir__vector(&depot->ring, depot->slots, vector);
-	weir__tsan_show();
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t start = 0, end;
+
+	for (unsigned before = 0; before < list; before++)
+		start += lists[before] * INDICES;
+	start += lists[list] * first;
+	end = round_up(start + lists[list] * n, page);
+	start = whole ? round_up(start, page) : start / page * page;
+	*size = end > start ? end - start : 0;
+	return (uint8_t *)pool->bufs + start;
 }
 
-static bool depot_take(struct weir__depot *depot, struct weir__vector *vector)
+/* Makes memory of the lists' address space for these buffers. Returns false if there is none. */
+static bool extend_lists(const struct weir__pool *pool, uint32_t first, uint32_t n)
 {
-	bool got;
+	for (unsigned list = 0; list < LISTS; list++) {
+		size_t size;
+		uint8_t *pages = list_pages(pool, list, first, n, false, &size);
 
-	weir__tsan_hide();
-	got = ck_ring_dequeue_mpmc_weir__vector(&depot->ring, depot->slots, vector);
-	weir__tsan_show();
-	if (!got)
-		return false;
-	weir__tsan_acquire(&depot->ring);
-	__atomic_fetch_sub(&depot->free, vector->n, __ATOMIC_RELAXED);
+		if (mprotect(pages, size, PROT_READ | PROT_WRITE) < 0)
+			return false;
+		if (pool->huge_pages)
+			madvise(pages, size, MADV_HUGEPAGE);
+	}
 	return true;
 }
 
-static int depot_create(struct weir__depot *depot, uint32_t first, uint32_t n, uint32_t batch)
+/* Gives it back, also where extend_lists() failed half-way. What cannot be given back will be used by the
+ * next growth. */
+static void cut_lists(const struct weir__pool *pool, uint32_t first, uint32_t n)
 {
-	uint32_t size = 64;
-	struct weir__vector vector;
+	for (unsigned list = 0; list < LISTS; list++) {
+		size_t size;
+		uint8_t *pages = list_pages(pool, list, first, n, true, &size);
 
-	/* Workers that starve give back what they have, however little: then each buffer may lie in a vector
-	 * of its own. Concurrency Kit keeps one slot empty. */
-	while (size < n + 1)
-		size *= 2;
-	depot->slots = aligned_alloc(LINE, size * sizeof(*depot->slots));
-	if (!depot->slots)
-		return -ENOMEM;
-	memset(depot->slots, 0, size * sizeof(*depot->slots));
-	depot->batch = batch;
-	ck_ring_init(&depot->ring, size);
-	for (uint32_t i = 0; i < n; i += vector.n) {
-		vector.n = n - i < batch ? n - i : batch;
-		for (uint32_t k = 0; k < vector.n; k++)
-			vector.index[k] = first + i + k;
-		depot_put(depot, &vector);
+		madvise(pages, size, MADV_DONTNEED);
+		mprotect(pages, size, PROT_NONE);
 	}
-	return 0;
 }
 
-/* Maps at a huge page boundary where there are huge pages; the pages are touched now, not when traffic comes.
- */
-static void *map_memory(size_t size, bool huge)
+/* At a huge page boundary. */
+static void *map_pages(size_t size, int prot, int flags)
 {
-	size_t extra = huge ? HUGE_PAGE : 0;
-	uint8_t *map = mmap(NULL, size + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *map = mmap(NULL, size + HUGE_PAGE, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
 	uint8_t *start;
 
 	if (map == MAP_FAILED)
 		return NULL;
-	start = (uint8_t *)round_up((uintptr_t)map, huge ? HUGE_PAGE : 1);
+	start = (uint8_t *)round_up((uintptr_t)map, HUGE_PAGE);
 	if (start > map)
 		munmap(map, (size_t)(start - map));
-	if (map + extra > start)
-		munmap(start + size, (size_t)(map + extra - start));
-	if (huge)
-		madvise(start, size, MADV_HUGEPAGE);
-	memset(start, 0, size);
+	if (map + HUGE_PAGE > start)
+		munmap(start + size, (size_t)(map + HUGE_PAGE - start));
 	return start;
 }
 
-static void place_rooms(struct weir__pool *pool, size_t bufs_size, size_t small_stride, size_t jumbo_stride)
+/* Rooms for so many buffers, touched now, not when traffic comes. */
+static struct weir__growth *map_rooms(const struct weir__pool *pool, uint32_t small, uint32_t jumbo)
 {
-	uint8_t *room = (uint8_t *)pool->map + bufs_size;
+	const size_t rooms = (size_t)small * pool->stride[0] + (size_t)jumbo * pool->stride[1];
+	const size_t size = round_up(LINE + rooms, (size_t)sysconf(_SC_PAGESIZE));
+	struct weir__growth *growth = map_pages(size, PROT_READ | PROT_WRITE, 0);
 
-	for (uint32_t i = 0; i < pool->small + pool->jumbo; i++) {
-		size_t size = i < pool->small ? small_stride : jumbo_stride;
+	if (!growth)
+		return NULL;
+	if (pool->huge_pages && size >= HUGE_PAGE)
+		madvise(growth, size, MADV_HUGEPAGE);
+	memset(growth, 0, size);
+	growth->map_size = size;
+	growth->small = small;
+	growth->jumbo = jumbo;
+	return growth;
+}
 
+/* Fills in what the lists say of n new buffers. Returns the end of their rooms. */
+static uint8_t *place_rooms(struct weir__pool *pool, uint32_t first, uint32_t n, uint32_t stride,
+			    uint8_t *room)
+{
+	memset(&pool->bufs[first], 0, n * sizeof(pool->bufs[0]));
+	memset(&pool->batches[first], 0, n * sizeof(pool->batches[0]));
+	for (uint32_t i = first; i < first + n; i++, room += stride) {
 		pool->bufs[i].room = room;
-		pool->bufs[i].room_size = (uint32_t)size;
-		room += size;
+		pool->bufs[i].room_size = stride;
+		weir__check_unused(pool, i);
 	}
+	return room;
+}
+
+int weir__pool_prepare(struct weir__pool *pool, uint32_t small, uint32_t jumbo, struct weir__growth **growth,
+		       struct weir_error *err)
+{
+	const uint32_t first_jumbo = WEIR__JUMBO_BASE + pool->jumbo;
+	uint8_t *room;
+
+	if (small > WEIR__SMALL_MAX - pool->small || jumbo > WEIR__JUMBO_MAX - pool->jumbo)
+		return weir_failed(err, -EINVAL,
+				   "pool: %u small and %u jumbo buffers more are too many: it has %u and %u "
+				   "of %u and %u",
+				   small, jumbo, pool->small, pool->jumbo, WEIR__SMALL_MAX, WEIR__JUMBO_MAX);
+	*growth = map_rooms(pool, small, jumbo);
+	if (*growth && (!extend_lists(pool, pool->small, small) || !extend_lists(pool, first_jumbo, jumbo))) {
+		weir__pool_abandon(pool, *growth);
+		*growth = NULL;
+	}
+	if (!*growth)
+		return weir_failed(
+			err, -ENOMEM,
+			"pool: %u small and %u jumbo buffers need %zu bytes, more than the system gives",
+			small, jumbo,
+			small * (pool->stride[0] + LIST_BYTES) + jumbo * (pool->stride[1] + LIST_BYTES));
+	room = place_rooms(pool, pool->small, small, pool->stride[0], (uint8_t *)*growth + LINE);
+	place_rooms(pool, first_jumbo, jumbo, pool->stride[1], room);
+	return 0;
+}
+
+void weir__pool_abandon(struct weir__pool *pool, struct weir__growth *growth)
+{
+	cut_lists(pool, pool->small, growth->small);
+	cut_lists(pool, WEIR__JUMBO_BASE + pool->jumbo, growth->jumbo);
+	munmap(growth, growth->map_size);
+}
+
+static uint64_t next_head(uint64_t head, uint32_t top)
+{
+	return ((head >> 32) + 1) << 32 | top;
+}
+
+static void depot_put(struct weir__pool *pool, bool jumbo, const uint32_t *index, uint32_t n)
+{
+	struct weir__depot *depot = &pool->depot[jumbo];
+	struct weir__batch *batch = &pool->batches[index[0]];
+	uint64_t head = __atomic_load_n(&depot->head, __ATOMIC_RELAXED);
+
+	batch->n = n;
+	memcpy(batch->others, index + 1, (n - 1) * sizeof(index[0]));
+	/* First, because whoever takes them may count before this one would. */
+	__atomic_fetch_add(&depot->free, n, __ATOMIC_RELAXED);
+	do
+		__atomic_store_n(&batch->next, (uint32_t)head, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&depot->head, &head, next_head(head, index[0] + 1), true,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+}
+
+/* Returns how many it took, 0 if there are none. */
+static uint32_t depot_take(struct weir__pool *pool, bool jumbo, uint32_t *index)
+{
+	struct weir__depot *depot = &pool->depot[jumbo];
+	/* Acquire pairs with the release of whoever put the batch on top there, however many have changed the
+	 * head since: each of them by a read-modify-write. */
+	uint64_t head = __atomic_load_n(&depot->head, __ATOMIC_ACQUIRE);
+	const struct weir__batch *batch;
+	uint32_t next;
+
+	do {
+		if (!(uint32_t)head)
+			return 0;
+		batch = &pool->batches[(uint32_t)head - 1];
+		/* Another one may take it now, and even put it back; this is memory all the same, and the tag
+		 * tells. */
+		next = __atomic_load_n(&batch->next, __ATOMIC_RELAXED);
+	} while (!__atomic_compare_exchange_n(&depot->head, &head, next_head(head, next), true,
+					      __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE));
+	__atomic_fetch_sub(&depot->free, batch->n, __ATOMIC_RELAXED);
+	index[0] = (uint32_t)(batch - pool->batches);
+	memcpy(index + 1, batch->others, (batch->n - 1) * sizeof(index[0]));
+	return batch->n;
+}
+
+/* The lowest indices on top. */
+static void fill_depot(struct weir__pool *pool, bool jumbo, uint32_t first, uint32_t n)
+{
+	const uint32_t batch = weir__pool_batch(jumbo);
+
+	while (n) {
+		const uint32_t last = n % batch ? n % batch : batch;
+		uint32_t index[WEIR_VECTOR_SIZE];
+
+		n -= last;
+		for (uint32_t i = 0; i < last; i++)
+			index[i] = first + n + i;
+		depot_put(pool, jumbo, index, last);
+	}
+}
+
+void weir__pool_commit(struct weir__pool *pool, struct weir__growth *growth)
+{
+	const uint32_t small = pool->small, jumbo = pool->jumbo;
+
+	growth->next = pool->growths;
+	pool->growths = growth;
+	/* First, so that whoever takes one of them finds that it exists. */
+	__atomic_store_n(&pool->small, small + growth->small, __ATOMIC_RELAXED);
+	__atomic_store_n(&pool->jumbo, jumbo + growth->jumbo, __ATOMIC_RELAXED);
+	fill_depot(pool, false, small, growth->small);
+	fill_depot(pool, true, WEIR__JUMBO_BASE + jumbo, growth->jumbo);
+}
+
+int weir__pool_grow(struct weir__pool *pool, uint32_t small, uint32_t jumbo, struct weir_error *err)
+{
+	struct weir__growth *growth;
+	int rc = weir__pool_prepare(pool, small, jumbo, &growth, err);
+
+	if (rc == 0)
+		weir__pool_commit(pool, growth);
+	return rc;
 }
 
 int weir__pool_create(struct weir__pool *pool, const struct weir__pool_size *size, struct weir_error *err)
 {
-	const uint32_t headroom = aligned_headroom(size->headroom);
-	const size_t small_stride = stride(headroom + size->room + size->tailroom);
-	/* One byte more than the largest packet: a reader that fills all the room cannot know whether its
-	 * packet was cut. */
-	const size_t jumbo_stride = stride(headroom + WEIR__JUMBO_PACKET + 1 + size->tailroom);
-	const size_t bufs_size = ((size_t)size->small + size->jumbo) * sizeof(struct weir_buf);
-	const size_t total = bufs_size + size->small * small_stride + size->jumbo * jumbo_stride;
+	int rc;
 
 	memset(pool, 0, sizeof(*pool));
-	pool->small = size->small;
-	pool->jumbo = size->jumbo;
-	pool->headroom = headroom;
+	pool->headroom = aligned_headroom(size->headroom);
 	pool->tailroom = size->tailroom;
-	pool->map_size = round_up(total, 4096);
-	pool->map = map_memory(pool->map_size, !size->no_huge_pages && total >= HUGE_PAGE);
-	if (!pool->map)
-		return weir_failed(
-			err, -ENOMEM,
-			"pool: %u small and %u jumbo buffers need %zu bytes, more than the system gives",
-			size->small, size->jumbo, total);
-	pool->bufs = pool->map;
-	place_rooms(pool, bufs_size, small_stride, jumbo_stride);
-	if (depot_create(&pool->depot[0], 0, pool->small, WEIR_VECTOR_SIZE) < 0 ||
-	    depot_create(&pool->depot[1], pool->small, pool->jumbo, WEIR__JUMBO_BATCH) < 0 ||
-	    weir__check_create(pool) < 0) {
+	pool->stride[0] = stride(pool->headroom + size->room + size->tailroom);
+	/* One byte more than the largest packet: a reader that fills all the room cannot know whether its
+	 * packet was cut. */
+	pool->stride[1] = stride(pool->headroom + WEIR__JUMBO_PACKET + 1 + size->tailroom);
+	pool->huge_pages = !size->no_huge_pages;
+	pool->bufs = map_pages(LISTS_SIZE, PROT_NONE, MAP_NORESERVE);
+	if (!pool->bufs)
+		return weir_failed(err, -ENOMEM,
+				   "pool: the system does not give %zu bytes of address space for its lists",
+				   LISTS_SIZE);
+	pool->batches = (void *)(pool->bufs + INDICES);
+	weir__check_list(pool, pool->batches + INDICES);
+	rc = weir__pool_grow(pool, size->small, size->jumbo, err);
+	if (rc < 0)
 		weir__pool_destroy(pool);
-		return weir_failed(err, -ENOMEM, "pool: no memory for the lists of %u buffers",
-				   size->small + size->jumbo);
-	}
-	return 0;
+	return rc;
 }
 
 void weir__pool_destroy(struct weir__pool *pool)
 {
-	weir__check_destroy(pool);
-	free(pool->depot[0].slots);
-	free(pool->depot[1].slots);
-	if (pool->map)
-		munmap(pool->map, pool->map_size);
+	while (pool->growths) {
+		struct weir__growth *growth = pool->growths;
+
+		pool->growths = growth->next;
+		munmap(growth, growth->map_size);
+	}
+	if (pool->bufs)
+		munmap(pool->bufs, LISTS_SIZE);
 	memset(pool, 0, sizeof(*pool));
 }
 
@@ -170,35 +300,29 @@ uint32_t weir__pool_free(const struct weir__pool *pool)
 
 bool weir__stash_refill(struct weir__stash *stash, struct weir__pool *pool, bool jumbo)
 {
-	struct weir__vector vector;
+	const uint32_t n = depot_take(pool, jumbo, stash->index + stash->n);
 
-	if (!depot_take(&pool->depot[jumbo], &vector))
-		return false;
-	memcpy(stash->index + stash->n, vector.index, vector.n * sizeof(vector.index[0]));
-	stash->n += vector.n;
-	return true;
+	stash->n += n;
+	return n > 0;
 }
 
-/* Moves the n coldest, which lie at the bottom. There is always room for them. */
-static void give(struct weir__stash *stash, struct weir__depot *depot, uint32_t n)
+/* Moves the n coldest, which lie at the bottom. */
+static void give(struct weir__stash *stash, struct weir__pool *pool, bool jumbo, uint32_t n)
 {
-	struct weir__vector vector = { .n = n };
-
-	memcpy(vector.index, stash->index, n * sizeof(vector.index[0]));
-	depot_put(depot, &vector);
+	depot_put(pool, jumbo, stash->index, n);
 	stash->n -= n;
 	memmove(stash->index, stash->index + n, stash->n * sizeof(stash->index[0]));
 }
 
 void weir__stash_shrink(struct weir__stash *stash, struct weir__pool *pool, bool jumbo)
 {
-	give(stash, &pool->depot[jumbo], pool->depot[jumbo].batch);
+	give(stash, pool, jumbo, weir__pool_batch(jumbo));
 }
 
 void weir__stash_empty(struct weir__stash *stash, struct weir__pool *pool, bool jumbo)
 {
-	const uint32_t batch = pool->depot[jumbo].batch;
+	const uint32_t batch = weir__pool_batch(jumbo);
 
 	while (stash->n)
-		give(stash, &pool->depot[jumbo], stash->n < batch ? stash->n : batch);
+		give(stash, pool, jumbo, stash->n < batch ? stash->n : batch);
 }

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All packet memory of a pipeline: one mapping with the metadata of every buffer, dense, and the rooms of the
- * bytes. Small buffers have rooms of a few cache lines more than an MTU; jumbo buffers hold 65,535 bytes.
- * Both kinds are one index space: an index below small is a small buffer.
+ * All packet memory of a pipeline: the metadata of every buffer, dense, and the rooms of the bytes. Small
+ * buffers have rooms of a few cache lines more than an MTU; jumbo buffers hold 65,535 bytes. Which of the two
+ * a buffer is, its index says.
  *
- * Free buffers lie in two depots, Concurrency Kit rings of any number of producers and consumers, whose
- * elements are vectors of indices. Each worker keeps a stash of its own in front of them, last in first out,
- * and exchanges whole vectors: a packet that is read and written by one worker never touches anything shared.
+ * The pool grows while workers use it, and what it has never moves: an index stays that of its buffer, and
+ * the list of metadata stays where it is. So the lists are address space for as many buffers as there may
+ * ever be, of which only the pages of those that exist are memory; rooms are a mapping for each growth.
+ *
+ * Free buffers lie in two depots, as batches, last in first out. Each worker keeps a stash of its own in
+ * front of them, and exchanges whole batches: a packet that is read and written by one worker never touches
+ * anything shared.
  */
 #ifndef WEIR__POOL_H
 #define WEIR__POOL_H
-
-#include <ck_ring.h>
 
 #include <weir/buf.h>
 #include <weir/error.h>
 
 #include "barrier.h"
-#include "vector.h"
 
 #define WEIR__JUMBO_PACKET 65535
 #define WEIR__JUMBO_BATCH  4 /* jumbo buffers exchanged at once */
@@ -31,11 +32,30 @@ struct weir__stash {
 	uint32_t index[WEIR__STASH_SIZE];
 };
 
+/* Indices of small buffers are below, those of jumbo buffers from here on: growth renumbers nothing. */
+#define WEIR__SMALL_MAX  (1u << 23)
+#define WEIR__JUMBO_BASE WEIR__SMALL_MAX
+#define WEIR__JUMBO_MAX  (1u << 16)
+
+/* Free buffers that lie in a depot together, at the place of the first of them in pool->batches. */
+struct weir__batch {
+	uint32_t next; /* index of the batch below + 1; 0: none */
+	uint32_t n;
+	uint32_t others[WEIR_VECTOR_SIZE - 1]; /* the first one's index is the batch's own */
+};
+
+_Static_assert(sizeof(struct weir__batch) == 128, "a batch is two cache lines");
+
+/*
+ * A stack of batches. ck_stack would need a compare-and-exchange of two words, which not every architecture
+ * has; with indices instead of pointers, top and tag are one. Every change increments the tag: who takes a
+ * batch off must not succeed if others took it, and the one below, and put it back meanwhile.
+ */
 struct weir__depot {
-	ck_ring_t ring;
-	struct weir__vector *slots;
-	uint32_t batch; /* buffers of a full vector */
-	uint32_t free;  /* buffers in it; changed once a vector, read by others */
+	uint8_t before[64]; /* what stands around it is read by all, and this is written by all */
+	uint64_t head;      /* tag << 32 | index of the batch on top + 1; 0: empty */
+	uint32_t free;      /* buffers in it; changed once a batch, read by others */
+	uint8_t behind[52];
 };
 
 struct weir__pool_size {
@@ -47,32 +67,73 @@ struct weir__pool_size {
 	bool no_huge_pages;
 };
 
-struct weir__pool {
-	struct weir_buf *bufs;
+/* The rooms that came at once. Lies in front of them, in their mapping. */
+struct weir__growth {
+	struct weir__growth *next;
+	size_t map_size;
 	uint32_t small;
 	uint32_t jumbo;
-	uint32_t headroom;           /* bytes that a reader leaves free; at least what was asked for */
-	uint32_t tailroom;           /* and behind a packet, as asked for */
-	struct weir__depot depot[2]; /* small, jumbo */
-	uint32_t starving;           /* a reader found nothing: give back what you can and ring */
-	uint64_t starved;            /* how often */
-	void *map;
-	size_t map_size;
+};
+
+struct weir__pool {
+	struct weir_buf *bufs;
+	struct weir__batch *batches;
+	uint32_t small; /* how many there are; grow, so others than control threads ask below */
+	uint32_t jumbo;
+	uint32_t headroom;  /* bytes that a reader leaves free; at least what was asked for */
+	uint32_t tailroom;  /* and behind a packet, as asked for */
+	uint32_t stride[2]; /* bytes of a room: small, jumbo */
+	bool huge_pages;
+	uint32_t starving; /* a reader found nothing: give back what you can and ring */
+	uint64_t starved;  /* how often */
+	struct weir__growth *growths;
 #ifdef WEIR__CHECKS
 	struct weir__check *check; /* one a buffer; see check.h */
 #endif
+	struct weir__depot depot[2]; /* small, jumbo */
 };
 
-/* Takes the memory, all of it: it never grows. Returns 0 or -ENOMEM, in words in err. */
+/* Takes the memory for the buffers, and address space for more. Returns 0 or -ENOMEM, in words in err. */
 int weir__pool_create(struct weir__pool *pool, const struct weir__pool_size *size, struct weir_error *err);
 void weir__pool_destroy(struct weir__pool *pool);
+
+/*
+ * More buffers, while workers use those that there are: all of them or none. Returns 0, -EINVAL (more than
+ * the maximum) or -ENOMEM, in words in err. If workers starve (weir__pool_fed()), the caller rings them.
+ *
+ * That is weir__pool_prepare(), which takes the memory and may fail, and weir__pool_commit(), which makes
+ * the buffers free and cannot; instead of that, weir__pool_abandon() leaves the pool as it was. One growth at
+ * a time; control thread.
+ */
+int weir__pool_grow(struct weir__pool *pool, uint32_t small, uint32_t jumbo, struct weir_error *err);
+int weir__pool_prepare(struct weir__pool *pool, uint32_t small, uint32_t jumbo, struct weir__growth **growth,
+		       struct weir_error *err);
+void weir__pool_commit(struct weir__pool *pool, struct weir__growth *growth);
+void weir__pool_abandon(struct weir__pool *pool, struct weir__growth *growth);
 
 /* Free buffers in the depots; exact at rest. */
 uint32_t weir__pool_free(const struct weir__pool *pool);
 
-static inline bool weir__pool_is_jumbo(const struct weir__pool *pool, uint32_t index)
+/* Buffers that there are by now. Any thread. */
+static inline uint32_t weir__pool_small(const struct weir__pool *pool)
 {
-	return index >= pool->small;
+	return __atomic_load_n(&pool->small, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t weir__pool_jumbo(const struct weir__pool *pool)
+{
+	return __atomic_load_n(&pool->jumbo, __ATOMIC_RELAXED);
+}
+
+/* Buffers of a full batch. */
+static inline uint32_t weir__pool_batch(bool jumbo)
+{
+	return jumbo ? WEIR__JUMBO_BATCH : WEIR_VECTOR_SIZE;
+}
+
+static inline bool weir__pool_is_jumbo(uint32_t index)
+{
+	return index >= WEIR__JUMBO_BASE;
 }
 
 static inline bool weir__pool_starving(const struct weir__pool *pool)

@@ -15,7 +15,7 @@
 struct weir__spill {
 	uint32_t *jumbo; /* free jumbo buffers; the one in use is the last */
 	uint32_t *jumbo_n;
-	uint8_t *scratch; /* WEIR__SCRATCH_SIZE bytes if the pool has no jumbo buffers, else NULL */
+	uint8_t *scratch; /* WEIR__SCRATCH_SIZE bytes while the pool has no jumbo buffers, else NULL */
 };
 
 /* Sets reader->spill for the next packet: empty when no jumbo buffer is at hand though the pool has some. */

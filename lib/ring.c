@@ -5,8 +5,7 @@
 
 #include "ring.h"
 
-int weir__ring_init(struct weir__ring *ring, uint32_t capacity, struct weir__doorbell *producer,
-		    struct weir__doorbell *consumer)
+int weir__ring_init(struct weir__ring *ring, uint32_t capacity)
 {
 	uint32_t size = 2;
 
@@ -19,8 +18,6 @@ int weir__ring_init(struct weir__ring *ring, uint32_t capacity, struct weir__doo
 		return -ENOMEM;
 	memset(ring->slots, 0, size * sizeof(*ring->slots));
 	ring->capacity = capacity;
-	ring->producer = producer;
-	ring->consumer = consumer;
 	ring->waiting = 0;
 	ck_ring_init(&ring->ring, size);
 	return 0;

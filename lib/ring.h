@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A hand-off from one worker to another: a Concurrency Kit ring with one producer and one consumer whose
- * elements are whole vectors, and the doorbell of the consumer. The only file that knows ck_ring's SPSC side.
+ * elements are whole vectors. Both ends may be handed over to other workers, after a grace period in which
+ * nobody used them; so the doorbells stand in the programs. The only file that knows ck_ring's SPSC side.
  */
 #ifndef WEIR__RING_H
 #define WEIR__RING_H
@@ -17,9 +18,7 @@ CK_RING_PROTOTYPE(weir__vector, weir__vector)
 struct weir__ring {
 	ck_ring_t ring; /* keeps producer and consumer on lines of their own */
 	struct weir__vector *slots;
-	uint32_t capacity; /* vectors that fit; ck_ring has at least one slot more */
-	struct weir__doorbell *consumer;
-	struct weir__doorbell *producer;
+	uint32_t capacity;             /* vectors that fit; ck_ring has at least one slot more */
 	_Alignas(64) uint32_t waiting; /* the producer found it full and sleeps, or is about to */
 };
 
@@ -27,8 +26,7 @@ struct weir__ring {
 #define WEIR__RING_CAPACITY_MAX 65535
 
 /* capacity: usable vectors, 1 to WEIR__RING_CAPACITY_MAX. Returns 0 or -ENOMEM. */
-int weir__ring_init(struct weir__ring *ring, uint32_t capacity, struct weir__doorbell *producer,
-		    struct weir__doorbell *consumer);
+int weir__ring_init(struct weir__ring *ring, uint32_t capacity);
 void weir__ring_fini(struct weir__ring *ring);
 
 /* Hands a copy of the vector over, without ringing. Returns false if the ring is full. The producer's thread.
@@ -74,13 +72,13 @@ static inline void weir__ring_wait(struct weir__ring *ring)
 	__atomic_store_n(&ring->waiting, 1, __ATOMIC_RELEASE);
 }
 
-/* The consumer has made room. */
-static inline void weir__ring_made_room(struct weir__ring *ring)
+/* The consumer has made room: rings the producer if that waits for it. */
+static inline void weir__ring_made_room(struct weir__ring *ring, struct weir__doorbell *producer)
 {
 	weir__barrier_light(); /* pairs with the heavy barrier behind weir__ring_wait() */
 	if (__builtin_expect(__atomic_load_n(&ring->waiting, __ATOMIC_RELAXED), 0) &&
 	    __atomic_exchange_n(&ring->waiting, 0, __ATOMIC_ACQ_REL))
-		weir__doorbell_ring(ring->producer);
+		weir__doorbell_ring(producer);
 }
 
 /* Vectors in the ring; exact at rest. Any thread. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A row of a chain while it runs: a reader, a stage, a ring or a writer, with what lives longer than a
- * program that uses it: its name, its counters, its state. One worker writes to it.
+ * program that uses it: its name, its counters, its state. One worker at a time runs it; where it stands now
+ * is told by a place (shape.h).
  */
 #ifndef WEIR__ROW_H
 #define WEIR__ROW_H
@@ -47,19 +48,22 @@ struct weir__row {
 	enum weir__row_kind kind;
 	char *path; /* "outbound/filter" */
 	const struct weir_stage_type *type;
-	void *config; /* a stage's */
-	void *state;
+	void *state;                     /* a stage's */
 	struct weir__endpoint *endpoint; /* a reader's or writer's */
-	struct weir__worker *worker;     /* that runs it; of a ring, the producer */
-
-	struct weir__ring ring; /* a ring's */
-	bool drop_when_full;
+	struct weir__ring ring;          /* a ring's */
 	/*
 	 * What a ring or a writer could not take: at most one vector, because nothing that leads here is read
 	 * until it is gone.
 	 */
 	struct weir__vector backlog;
 };
+
+/* A row without state, endpoint and ring, by "chain/row". NULL: no memory. */
+struct weir__row *weir__row_new(enum weir__row_kind kind, const struct weir_stage_type *type,
+				const char *chain, const char *name);
+
+/* NULL is allowed. */
+void weir__row_free(struct weir__row *row);
 
 /* Adds a vector to the counters. */
 static inline void weir__row_count(struct weir__row *row, uint32_t n, uint64_t bytes)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "grace.h"
 #include "pipeline.h"
 #include "rcu.h"
 
@@ -79,7 +80,7 @@ static void announce(struct weir__worker *worker, const struct weir__program *pr
 		if (op->row->kind == WEIR__ROW_RING)
 			weir__ring_wait(&op->row->ring);
 	}
-	if (worker->pipeline->n_workers > 1)
+	if (program->shape->n_workers > 1)
 		weir__barrier_heavy();
 	else
 		weir__barrier_full();
@@ -88,7 +89,8 @@ static void announce(struct weir__worker *worker, const struct weir__program *pr
 /* The last look before blocking. Returns false if there is work. */
 static bool prepare(struct weir__worker *worker, const struct weir__program *program, struct wait *wait)
 {
-	bool sleep = weir__worker_phase(worker) != WEIR__PHASE_STOP && !can_help(worker);
+	bool sleep = weir__worker_phase(worker) != WEIR__PHASE_STOP && !weir__grace_asked(worker) &&
+		     !can_help(worker);
 
 	wait->n = 0;
 	wait_add(wait, worker->bell.fd, POLLIN, 0);
@@ -112,10 +114,12 @@ static void disarm(const struct weir__program *program)
 static void block(struct weir__worker *worker, struct wait *wait)
 {
 	weir_count(&worker->sleeps, 1);
+	weir__grace_offline(worker);
 	rcu_thread_offline();
 	while (poll(wait->fds, wait->n, -1) < 0 && errno == EINTR)
 		;
 	rcu_thread_online();
+	weir__grace_online(worker);
 	for (unsigned i = 1; i < wait->n; i++) {
 		if (wait->fds[i].revents)
 			worker->ready |= wait->input[i];
@@ -130,14 +134,16 @@ void weir__worker_sleep(struct weir__worker *worker)
 	struct wait wait;
 	bool rung = false;
 
+	/* What is blocked, by bit, is told of the program of the last pass. */
+	if (program->version != worker->version)
+		return;
 	announce(worker, program);
 	if (prepare(worker, program, &wait)) {
 		block(worker, &wait);
 		rung = wait.fds[0].revents != 0;
 	}
 	weir__doorbell_awake(&worker->bell, rung);
-	/* While the worker was offline, its program may have been replaced and freed. */
-	if (rcu_dereference(worker->program) != program)
-		worker->ready = UINT64_MAX;
+	/* While the worker was offline, its program may have been replaced and freed: then the bits that
+	 * poll() has set mean nothing, and the next pass forgets them. */
 	disarm(rcu_dereference(worker->program));
 }

@@ -78,6 +78,7 @@ static void run_stage(struct weir__worker *worker, const struct weir__op *op, st
 	const uint64_t begin = timed ? weir__now() : 0;
 	unsigned any;
 
+	weir__worker_at(worker, op->row);
 	weir__check_before(worker->pool, vector->index, n);
 	work->index = vector->index;
 	work->n = n;
@@ -116,7 +117,7 @@ static bool push(struct weir__worker *worker, const struct weir__op *op, const s
 		return false;
 	}
 	weir__row_count(row, vector->n, bytes);
-	weir__doorbell_ring(row->ring.consumer);
+	weir__doorbell_ring(op->bell);
 	return true;
 }
 
@@ -152,6 +153,7 @@ static uint32_t write_some(struct weir__worker *worker, struct weir__row *row,
 		drop_all(worker, row, vector, WEIR__REASON_DOWN);
 		return vector->n;
 	}
+	weir__worker_at(worker, row);
 	writer->bufs = worker->pool->bufs;
 	writer->index = vector->index;
 	writer->n = vector->n;
@@ -165,7 +167,7 @@ static uint32_t write_some(struct weir__worker *worker, struct weir__row *row,
 	if (n)
 		sent(worker, row, writer, n);
 	if (WEIR_UNLIKELY(writer->error)) {
-		weir__endpoint_gone(worker->pipeline, endpoint, writer->error);
+		weir__endpoint_gone(worker, endpoint, writer->error);
 		weir_count(&row->counters.drops[WEIR__REASON_DOWN], vector->n - n);
 		weir__worker_free(worker, vector->index + n, vector->n - n, row->path);
 		return vector->n;
@@ -183,7 +185,7 @@ static uint32_t give(struct weir__worker *worker, const struct weir__op *op,
 		return write_some(worker, row, vector);
 	if (push(worker, op, vector))
 		return vector->n;
-	if (!row->drop_when_full)
+	if (!op->drop_when_full)
 		return 0;
 	drop_all(worker, row, vector, WEIR__REASON_RING_FULL);
 	return vector->n;

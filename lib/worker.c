@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <ck_pr.h>
 
 #include "clock.h"
 #include "error.h"
+#include "grace.h"
 #include "pipeline.h"
 #include "rcu.h"
 
@@ -66,6 +69,14 @@ static void show_cpu_clock(struct weir__worker *worker)
 		__atomic_store_n(&worker->cpu_clock, clock, __ATOMIC_RELAXED);
 }
 
+static void end(struct weir__worker *worker)
+{
+	__atomic_store_n(&worker->cpu_clock, 0, __ATOMIC_RELAXED);
+	weir__grace_offline(worker);
+	__atomic_store_n(&worker->ended, true, __ATOMIC_RELEASE);
+	weir__doorbell_ring_slowly(&worker->pipeline->bell);
+}
+
 static void *run(void *argument)
 {
 	struct weir__worker *worker = argument;
@@ -73,6 +84,7 @@ static void *run(void *argument)
 	pthread_setname_np(pthread_self(), worker->name);
 	show_cpu_clock(worker);
 	rcu_register_thread();
+	weir__grace_online(worker);
 	while (weir__worker_phase(worker) != WEIR__PHASE_STOP) {
 		if (weir__worker_pass(worker))
 			worker->worked_at = 0;
@@ -81,12 +93,18 @@ static void *run(void *argument)
 		rcu_quiescent_state();
 	}
 	rcu_unregister_thread();
-	__atomic_store_n(&worker->cpu_clock, 0, __ATOMIC_RELAXED);
+	end(worker);
 	return NULL;
 }
 
+static void only_cpu(cpu_set_t *cpus, unsigned cpu)
+{
+	CPU_ZERO(cpus);
+	CPU_SET(cpu, cpus);
+}
+
 /* Pinned before it starts, so that its stack and first steps are already on its processor. */
-static int start_pinned(struct weir__worker *worker)
+static int start_pinned(struct weir__worker *worker, const struct weir_worker *given)
 {
 	pthread_attr_t attr;
 	cpu_set_t cpus;
@@ -95,9 +113,8 @@ static int start_pinned(struct weir__worker *worker)
 	rc = pthread_attr_init(&attr);
 	if (rc)
 		return rc;
-	if (!worker->unpinned) {
-		CPU_ZERO(&cpus);
-		CPU_SET(worker->cpu, &cpus);
+	if (!given->unpinned) {
+		only_cpu(&cpus, given->cpu);
 		rc = pthread_attr_setaffinity_np(&attr, sizeof(cpus), &cpus);
 	}
 	if (!rc)
@@ -106,7 +123,14 @@ static int start_pinned(struct weir__worker *worker)
 	return rc;
 }
 
-int weir__worker_start(struct weir__worker *worker, struct weir_error *err)
+static int cannot_pin(const struct weir__worker *worker, const struct weir_worker *given,
+		      struct weir_error *err)
+{
+	return weir_failed(err, -EINVAL, "worker '%s': cpu: processor %u may not be used any more",
+			   worker->name, given->cpu);
+}
+
+int weir__worker_start(struct weir__worker *worker, const struct weir_worker *given, struct weir_error *err)
 {
 	int rc;
 
@@ -114,17 +138,31 @@ int weir__worker_start(struct weir__worker *worker, struct weir_error *err)
 	worker->ready = UINT64_MAX;
 	worker->hung_up = 0;
 	worker->worked_at = 0;
-	worker->spin_ns = worker->spin_min_ns;
+	worker->version = 0;
+	worker->ended = false;
 	__atomic_store_n(&worker->phase, WEIR__PHASE_RUN, __ATOMIC_RELEASE);
-	rc = start_pinned(worker);
-	if (rc == EINVAL && !worker->unpinned)
-		return weir_failed(err, -EINVAL, "worker '%s': cpu: processor %u may not be used any more",
-				   worker->name, worker->cpu);
+	rc = start_pinned(worker, given);
+	if (rc == EINVAL && !given->unpinned)
+		return cannot_pin(worker, given, err);
 	if (rc)
 		return weir_failed(err, -rc, "worker '%s': cannot start a thread: %s", worker->name,
 				   strerror(rc));
 	worker->running = true;
 	return 0;
+}
+
+int weir__worker_pin(struct weir__worker *worker, const struct weir_worker *given, struct weir_error *err)
+{
+	cpu_set_t cpus;
+
+	/* Where the caller may run is where a thread that is not pinned may. */
+	if (given->unpinned && sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
+		return weir_failed(err, -errno, "worker '%s': sched_getaffinity: %s", worker->name,
+				   strerror(errno));
+	if (!given->unpinned)
+		only_cpu(&cpus, given->cpu);
+	return pthread_setaffinity_np(worker->thread, sizeof(cpus), &cpus) ? cannot_pin(worker, given, err)
+									   : 0;
 }
 
 void weir__worker_set_phase(struct weir__worker *worker, enum weir__phase phase)
@@ -133,11 +171,84 @@ void weir__worker_set_phase(struct weir__worker *worker, enum weir__phase phase)
 	weir__doorbell_ring_slowly(&worker->bell);
 }
 
-void weir__worker_stop(struct weir__worker *worker)
+static bool has_ended(void *worker)
+{
+	return __atomic_load_n(&((struct weir__worker *)worker)->ended, __ATOMIC_ACQUIRE);
+}
+
+bool weir__worker_stop(struct weir__worker *worker, uint64_t deadline)
 {
 	if (!worker->running)
-		return;
+		return true;
 	weir__worker_set_phase(worker, WEIR__PHASE_STOP);
+	if (!weir__await(&worker->pipeline->bell, has_ended, worker, deadline))
+		return false;
 	pthread_join(worker->thread, NULL);
 	worker->running = false;
+	return true;
+}
+
+const char *weir__worker_where(const struct weir__worker *worker)
+{
+	const struct weir__row *row = __atomic_load_n(&worker->at, __ATOMIC_RELAXED);
+
+	return row ? row->path : "its first pass";
+}
+
+void weir__worker_publish(struct weir__worker *worker, const struct weir__program *program)
+{
+	rcu_assign_pointer(worker->program, program);
+}
+
+void weir__worker_ring_all(struct weir__worker *worker)
+{
+	const struct weir__shape *shape = rcu_dereference(worker->program)->shape;
+
+	for (unsigned i = 0; i < shape->n_workers; i++)
+		weir__doorbell_ring_slowly(&shape->workers[i]->bell);
+}
+
+int weir__worker_create(struct weir__worker **result, struct weir_pipeline *pipeline, const char *name)
+{
+	struct weir__worker *worker = aligned_alloc(_Alignof(struct weir__worker), sizeof(*worker));
+	int rc;
+
+	*result = NULL;
+	if (!worker)
+		return -ENOMEM;
+	memset(worker, 0, sizeof(*worker));
+	worker->pipeline = pipeline;
+	worker->pool = &pipeline->pool;
+	worker->offline = 1;
+	snprintf(worker->name, sizeof(worker->name), "%s", name);
+	worker->read_limit = WEIR_VECTOR_SIZE;
+	worker->ready = UINT64_MAX;
+	worker->work.bufs = pipeline->pool.bufs;
+	worker->reader.bufs = pipeline->pool.bufs;
+	worker->reader.headroom = pipeline->pool.headroom;
+	worker->reader.tailroom = pipeline->pool.tailroom;
+	worker->reader.engine = &worker->spill;
+	worker->spill.jumbo = worker->stash[1].index;
+	worker->spill.jumbo_n = &worker->stash[1].n;
+	if (!pipeline->pool.jumbo)
+		worker->scratch = malloc(WEIR__SCRATCH_SIZE);
+	rc = pipeline->pool.jumbo || worker->scratch ? weir__doorbell_open(&worker->bell) : -ENOMEM;
+	if (rc < 0) {
+		free(worker->scratch);
+		free(worker);
+		return rc;
+	}
+	*result = worker;
+	return 0;
+}
+
+void weir__worker_destroy(struct weir__worker *worker)
+{
+	if (!worker)
+		return;
+	weir__stash_empty(&worker->stash[0], worker->pool, false);
+	weir__stash_empty(&worker->stash[1], worker->pool, true);
+	weir__doorbell_close(&worker->bell);
+	free(worker->scratch);
+	free(worker);
 }

@@ -83,6 +83,10 @@ static inline weir_verdict af_decap(struct weir_buf *buf, const void *config, st
 
 WEIR_PROCESS(af_decap_vector, af_decap, void, struct state)
 
+static const struct weir_option options[] = {
+	{ 0 },
+};
+
 const struct weir_stage_type weir_af_decap_type = {
 	.name = "af_decap",
 	.help = "take the prefix of a layer-3 device off and check the IP packet",
@@ -90,6 +94,7 @@ const struct weir_stage_type weir_af_decap_type = {
 	.gives = WEIR_LAYER_L3,
 	.reasons = reasons,
 	.counters = counters,
+	.options = options,
 	.options_size = sizeof(struct weir_af_decap),
 	.state_size = sizeof(struct state),
 	.process = af_decap_vector,

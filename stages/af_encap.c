@@ -78,6 +78,12 @@ static inline weir_verdict af_encap(struct weir_buf *buf, const struct config *c
 
 WEIR_PROCESS(af_encap_vector, af_encap, struct config, struct state)
 
+static const struct weir_option options[] = {
+	WEIR_OPTION(struct weir_af_encap, af_inet6, U32,
+		    "what AF_INET6 is on the other side of a utun framing; 0: this system's own, else 30"),
+	{ 0 },
+};
+
 const struct weir_stage_type weir_af_encap_type = {
 	.name = "af_encap",
 	.help = "check the IP packet and prepend the prefix of the layer-3 device that the chain ends in",
@@ -86,6 +92,7 @@ const struct weir_stage_type weir_af_encap_type = {
 	.headroom = WEIR__PREFIX,
 	.reasons = reasons,
 	.counters = counters,
+	.options = options,
 	.options_size = sizeof(struct weir_af_encap),
 	.config_size = sizeof(struct config),
 	.state_size = sizeof(struct state),

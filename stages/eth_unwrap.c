@@ -111,6 +111,18 @@ static inline weir_verdict eth_unwrap(struct weir_buf *buf, const struct config 
 
 WEIR_PROCESS(eth_unwrap_vector, eth_unwrap, struct config, struct state)
 
+static const struct weir_option_value vlan_values[] = {
+	{ "strip", WEIR_VLAN_STRIP },
+	{ "keep", WEIR_VLAN_KEEP },
+	{ "refuse", WEIR_VLAN_REFUSE },
+	{ 0 },
+};
+
+static const struct weir_option options[] = {
+	WEIR_ENUM_OPTION(struct weir_eth_unwrap, vlan, vlan_values, "what becomes of an 802.1Q tag"),
+	{ 0 },
+};
+
 const struct weir_stage_type weir_eth_unwrap_type = {
 	.name = "eth_unwrap",
 	.help = "take the Ethernet header off and check the IP packet",
@@ -119,6 +131,7 @@ const struct weir_stage_type weir_eth_unwrap_type = {
 	.exits = 1,
 	.reasons = reasons,
 	.counters = counters,
+	.options = options,
 	.options_size = sizeof(struct weir_eth_unwrap),
 	.config_size = sizeof(struct config),
 	.state_size = sizeof(struct state),

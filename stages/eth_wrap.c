@@ -158,6 +158,17 @@ static inline weir_verdict eth_wrap(struct weir_buf *buf, const struct config *c
 
 WEIR_PROCESS(eth_wrap_vector, eth_wrap, struct config, void)
 
+static const struct weir_option options[] = {
+	WEIR_OPTION(struct weir_eth_wrap, source, STRING, "MAC address of this side; required"),
+	WEIR_OPTION(struct weir_eth_wrap, next_hop, STRING,
+		    "MAC address that unicast packets go to; default ff:ff:ff:ff:ff:ff"),
+	WEIR_OPTION(struct weir_eth_wrap, subnet, LIST,
+		    "IPv4 prefixes whose highest address is a broadcast address"),
+	WEIR_OPTION(struct weir_eth_wrap, pad, BOOL, "pad frames to 60 bytes with zeros"),
+	WEIR_OPTION(struct weir_eth_wrap, vlan, BOOL, "put the tag back that eth_unwrap kept"),
+	{ 0 },
+};
+
 const struct weir_stage_type weir_eth_wrap_type = {
 	.name = "eth_wrap",
 	.help = "prepend an Ethernet header to an IP packet",
@@ -166,6 +177,7 @@ const struct weir_stage_type weir_eth_wrap_type = {
 	.headroom = WEIR__ETH_HEADER + WEIR__ETH_VLAN,
 	.tailroom = PAD_MAX,
 	.reasons = reasons,
+	.options = options,
 	.options_size = sizeof(struct weir_eth_wrap),
 	.config_size = sizeof(struct config),
 	.configure = eth_wrap_configure,

@@ -187,12 +187,29 @@ static inline weir_verdict mac_filter(struct weir_buf *buf, const struct config 
 
 WEIR_PROCESS(mac_filter_vector, mac_filter, struct config, void)
 
+static const struct weir_option options[] = {
+	WEIR_OPTION(struct weir_mac_filter, own, LIST,
+		    "own addresses; none: every unicast destination is own"),
+	WEIR_OPTION(struct weir_mac_filter, multicast, LIST,
+		    "groups that were joined, as MAC or IP addresses"),
+	WEIR_OPTION(struct weir_mac_filter, allow, LIST,
+		    "other destinations that may pass, addresses and prefixes"),
+	WEIR_OPTION(struct weir_mac_filter, deny, LIST, "destinations that never pass"),
+	WEIR_OPTION(struct weir_mac_filter, allow_source, LIST, "sources that may pass; not given: all"),
+	WEIR_OPTION(struct weir_mac_filter, deny_source, LIST, "sources that never pass"),
+	WEIR_OPTION(struct weir_mac_filter, promiscuous, BOOL, "every destination may pass"),
+	WEIR_OPTION(struct weir_mac_filter, all_multicast, BOOL, "every group may pass"),
+	WEIR_OPTION(struct weir_mac_filter, no_broadcast, BOOL, "the broadcast address may not pass"),
+	{ 0 },
+};
+
 const struct weir_stage_type weir_mac_filter_type = {
 	.name = "mac_filter",
 	.help = "let Ethernet frames pass by destination and source",
 	.takes = WEIR_LAYER_L2,
 	.gives = WEIR_LAYER_L2,
 	.reasons = reasons,
+	.options = options,
 	.options_size = sizeof(struct weir_mac_filter),
 	.config_size = sizeof(struct config),
 	.configure = mac_filter_configure,

@@ -111,12 +111,17 @@ static unsigned stats_vector(struct weir_work *work)
 	return WEIR_NEXT;
 }
 
+static const struct weir_option options[] = {
+	{ 0 },
+};
+
 const struct weir_stage_type weir_stats_type = {
 	.name = "stats",
 	.help = "count what passes: packets, bytes, families, sizes, intervals and rates",
 	.takes = WEIR_LAYER_ANY,
 	.gives = WEIR_LAYER_ANY,
 	.counters = counters,
+	.options = options,
 	.options_size = sizeof(struct weir_stats),
 	.state_size = sizeof(struct state),
 	.process = stats_vector,

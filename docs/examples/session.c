@@ -181,11 +181,18 @@ static uint32_t write_udp(void *memory, struct weir_writer *writer)
 	return writer->n;
 }
 
+static const struct weir_option options[] = {
+	WEIR_OPTION(struct udp, local, STRING, "IP address of this end"),
+	WEIR_OPTION(struct udp, remote, STRING, "IP address of the other end"),
+	{ 0 },
+};
+
 static const struct weir_endpoint_type udp_type = {
 	.name = "udp",
 	.help = "packets to and from a peer, one in each UDP datagram",
 	.reasons = reasons,
 	.counters = counters,
+	.options = options,
 	.options_size = sizeof(struct udp),
 	.state_size = sizeof(struct state),
 	.check = check,

@@ -48,10 +48,16 @@ static inline weir_verdict limit(struct weir_buf *buf, const double *rate, struc
 
 WEIR_PROCESS(limit_vector, limit, double, struct state)
 
+static const struct weir_option options[] = {
+	WEIR_OPTION(struct rate_limit, rate, DOUBLE, "bytes a second; so many may also come at once"),
+	{ 0 },
+};
+
 static const struct weir_stage_type rate_limit_type = {
 	.name = "rate_limit",
 	.help = "drop what is more than a number of bytes a second",
 	.reasons = reasons,
+	.options = options,
 	.options_size = sizeof(struct rate_limit),
 	.config_size = sizeof(double),
 	.state_size = sizeof(struct state),

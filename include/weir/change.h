@@ -68,8 +68,8 @@ struct weir_report_item {
 struct weir_report {
 	const struct weir_report_item *items; /* the whole new configuration, then what was removed */
 	unsigned n_items;
-	unsigned held;      /* readers and rings from which nothing was taken while the change went on */
-	unsigned drained;   /* rings that had to be empty first */
+	unsigned held;       /* readers and rings from which nothing was taken while the change went on */
+	unsigned drained;    /* rings that had to be empty first */
 	uint64_t prepare_us; /* building beside, opening devices, starting threads: traffic flows */
 	uint64_t drain_us;   /* from holding to the last drained ring */
 	uint64_t publish_us; /* storing the new programs */
@@ -96,10 +96,10 @@ struct weir_apply {
  * Errors: those of weir_pipeline_create() and _start(), and -ETIMEDOUT: a writer took nothing, or a worker
  * was stuck, until the deadline.
  */
-#define weir_pipeline_apply(pipeline, config, ...) \
-	weir__pipeline_apply_args(pipeline, config, __VA_ARGS__)
+#define weir_pipeline_apply(pipeline, config, ...) weir__pipeline_apply_args(pipeline, config, __VA_ARGS__)
 #define weir__pipeline_apply_args(pipeline, config, err, ...) \
-	weir_pipeline_apply_with(pipeline, config, err, &(const struct weir_apply){ .weir_first = 0, ##__VA_ARGS__ })
+	weir_pipeline_apply_with(pipeline, config, err,       \
+				 &(const struct weir_apply){ .weir_first = 0, ##__VA_ARGS__ })
 
 WEIR_API int weir_pipeline_apply_with(struct weir_pipeline *pipeline, const struct weir_config *config,
 				      struct weir_error *err, const struct weir_apply *options);

@@ -42,16 +42,22 @@ struct weir_chain {
 	struct weir_stage stages[WEIR_STAGES_MAX];
 };
 
-/* The memory for packets, taken once at creation. Zero fields are computed from the rest of the
- * configuration. */
+/*
+ * The memory for packets. Zero fields are computed from the rest of the configuration. Room, headroom and
+ * tailroom are those of the pipeline as long as it lives; what the first configuration does not need of the
+ * latter two is for later changes, and a change that needs more than there is is refused.
+ */
 struct weir_pool {
 	uint32_t buffers; /* small buffers; a number that the configuration can exhaust is refused, unless
 			     .overcommit */
-	uint32_t room;   /* bytes of a packet that a small buffer holds besides headroom and tailroom; default
-			    1536 */
-	uint32_t jumbo;  /* buffers for packets up to 65,535 bytes; 0: 64 if an endpoint gives packets larger
-			    than room, else none */
-	bool overcommit; /* allow fewer buffers than could be held at once: readers then wait for buffers */
+	uint32_t room;  /* bytes of a packet that a small buffer holds besides headroom and tailroom; default
+			   1536 */
+	uint32_t jumbo; /* buffers for packets up to 65,535 bytes; 0: 64 if an endpoint gives packets larger
+			   than room, else none */
+	uint32_t headroom; /* bytes that stages and endpoints, one after the other, may prepend to a packet;
+			      at most 4096, default 128; more where the chains need it */
+	uint32_t tailroom; /* and append; at most 4096, default 64 */
+	bool overcommit;   /* allow fewer buffers than could be held at once: readers then wait for buffers */
 	bool no_huge_pages; /* do not ask for huge pages */
 };
 
@@ -70,8 +76,9 @@ struct weir_config {
 	struct weir_worker workers[WEIR_WORKERS_MAX];
 	struct weir_chain chains[WEIR_CHAINS_MAX];
 	struct weir_pool pool;
-	unsigned drain_ms; /* how long a stop waits for packets in flight; default 1000 */
-	weir_log *log;     /* NULL: errors and warnings go to stderr */
+	unsigned drain_ms;  /* how long a stop waits for packets in flight; default 1000 */
+	unsigned change_ms; /* how long a change, a recovery or a stop waits for a worker; default 1000 */
+	weir_log *log;      /* NULL: errors and warnings go to stderr */
 	void *log_data;
 };
 

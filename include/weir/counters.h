@@ -42,8 +42,11 @@ struct weir_worker_counters {
 	const char *name;
 	uint64_t passes; /* turns of its loop */
 	uint64_t sleeps;
-	uint64_t wakes;  /* times that another thread had to wake it in the kernel */
-	uint64_t cpu_ns; /* processor time of the thread; 0 while it does not run */
+	uint64_t wakes;       /* times that another thread had to wake it in the kernel */
+	uint64_t cpu_ns;      /* processor time of the thread; 0 while it does not run */
+	uint64_t stuck;       /* times that it neither ended its pass nor slept for 40 to 80 ms */
+	uint64_t stuck_ms;    /* how long it has done neither now; 0: it goes on */
+	const char *stuck_in; /* the row where it was found so last; "": never */
 };
 
 struct weir_counters {

@@ -156,6 +156,10 @@ struct weir_endpoint_type {
 	const struct weir_reason *reasons; /* of both ends; ends with a NULL name; at most WEIR_REASONS_MAX */
 	const struct weir_counter *counters; /* offsets in the state; ends with a NULL name */
 
+	/* All members of the options but those of WEIR_ENDPOINT_OPTIONS; ends with a NULL name. NULL: the
+	 * engine does not know them, and takes them for unchanged whenever a configuration is applied. */
+	const struct weir_option *options;
+
 	size_t options_size;
 	size_t state_size;
 

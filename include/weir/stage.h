@@ -14,6 +14,7 @@
 
 #include <weir/buf.h>
 #include <weir/error.h>
+#include <weir/option.h>
 
 WEIR_BEGIN_DECLS
 
@@ -108,6 +109,10 @@ struct weir_stage_type {
 	const struct weir_reason
 		*reasons; /* ends with a NULL name; at most WEIR_REASONS_MAX; NULL: never drops */
 	const struct weir_counter *counters; /* ends with a NULL name; NULL: none */
+
+	/* All members of the options but those of WEIR_STAGE_OPTIONS; ends with a NULL name. NULL: the engine
+	 * does not know them, and takes them for changed whenever a configuration is applied. */
+	const struct weir_option *options;
 
 	size_t options_size;
 	size_t config_size;

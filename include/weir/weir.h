@@ -8,6 +8,7 @@
 #include <weir/af_encap.h>
 #include <weir/base.h>
 #include <weir/buf.h>
+#include <weir/change.h>
 #include <weir/config.h>
 #include <weir/counters.h>
 #include <weir/endpoint.h>
@@ -18,6 +19,7 @@
 #include <weir/generator.h>
 #include <weir/mac_filter.h>
 #include <weir/null.h>
+#include <weir/option.h>
 #include <weir/pair.h>
 #include <weir/pcap.h>
 #include <weir/pipeline.h>

@@ -8,6 +8,8 @@
 
 #include <weir/fd.h>
 
+#include "option.h"
+
 #ifdef __linux__
 #include "fd_tun.h"
 #endif
@@ -327,10 +329,29 @@ static uint32_t fd_write(void *state, struct weir_writer *writer)
 	return writer->n;
 }
 
+static const struct weir_option_value ownership_values[] = {
+	{ "borrowed", WEIR_FD_BORROWED },
+	{ "duplicated", WEIR_FD_DUPLICATED },
+	{ "taken", WEIR_FD_TAKEN },
+	{ 0 },
+};
+
+static const struct weir_option fd_options[] = {
+	WEIR_OPTION(struct weir_fd, fd, INT, "the descriptor; the same number is taken for the same one"),
+	WEIR_ENUM_OPTION(struct weir_fd, ownership, ownership_values, "who closes it"),
+	WEIR_ENUM_OPTION(struct weir_fd, layer, weir__layer_values, "af or l2; default af"),
+	WEIR_ENUM_OPTION(struct weir_fd, framing, weir__framing_values,
+			 "the prefix of a packet of the layer af"),
+	WEIR_OPTION(struct weir_fd, max_packet, U32,
+		    "bytes of the largest packet; default 1500 and the prefix"),
+	{ 0 },
+};
+
 const struct weir_endpoint_type weir_fd_type = {
 	.name = "fd",
 	.help = "a descriptor that somebody else opened",
 	.reasons = fd_reasons,
+	.options = fd_options,
 	.options_size = sizeof(struct weir_fd),
 	.state_size = sizeof(struct adopted),
 	.check = fd_check,

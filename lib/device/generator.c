@@ -18,6 +18,7 @@
 #include "checksum.h"
 #include "ethernet.h"
 #include "ip.h"
+#include "option.h"
 #include "reader.h"
 
 #define UDP_HEADER       8
@@ -429,9 +430,35 @@ static int generator_read(void *state, struct weir_reader *reader)
 	return 0;
 }
 
+static const struct weir_option size_options[] = {
+	WEIR_OPTION(struct weir_size, weight, U32, "how often it comes"),
+	WEIR_OPTION(struct weir_size, bytes, U32, "of the IP packet"),
+	{ 0 },
+};
+
+static const struct weir_option options[] = {
+	WEIR_ENUM_OPTION(struct weir_generator, layer, weir__layer_values, "af (raw IP) or l2; default af"),
+	WEIR_OPTION(struct weir_generator, size, U32, "bytes of every IP packet; default 64"),
+	WEIR_OPTION(struct weir_generator, imix, BOOL,
+		    "7 of 40, 4 of 576, 1 of 1500 bytes instead (IPv6: 60, 576, 1500)"),
+	WEIR_ARRAY_OPTION(struct weir_generator, sizes, size_options, "a mix of sizes of one's own"),
+	WEIR_OPTION(struct weir_generator, flows, U32, "different source ports, 1 to 16,384; default 1"),
+	WEIR_OPTION(struct weir_generator, count, U64, "packets, then it ends; 0: no end"),
+	WEIR_OPTION(struct weir_generator, rate, DOUBLE, "packets a second; 0: as fast as they are taken"),
+	WEIR_OPTION(struct weir_generator, seed, U64, "of the order of sizes and flows"),
+	WEIR_OPTION(struct weir_generator, source, STRING, "IP address; default 10.0.0.1 or fd00::1"),
+	WEIR_OPTION(struct weir_generator, destination, STRING, "IP address; default 10.0.0.2 or fd00::2"),
+	WEIR_OPTION(struct weir_generator, source_mac, STRING,
+		    "with the layer l2; default 02:00:00:00:00:01"),
+	WEIR_OPTION(struct weir_generator, destination_mac, STRING,
+		    "with the layer l2; default 02:00:00:00:00:02"),
+	{ 0 },
+};
+
 const struct weir_endpoint_type weir_generator_type = {
 	.name = "generator",
 	.help = "UDP packets out of nowhere, the same ones for the same seed",
+	.options = options,
 	.options_size = sizeof(struct weir_generator),
 	.state_size = sizeof(struct generator),
 	.check = generator_check,

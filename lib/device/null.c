@@ -25,9 +25,14 @@ static uint32_t null_write(void *state, struct weir_writer *writer)
 	return writer->n;
 }
 
+static const struct weir_option options[] = {
+	{ 0 },
+};
+
 const struct weir_endpoint_type weir_null_type = {
 	.name = "null",
 	.help = "takes everything and gives nothing",
+	.options = options,
 	.options_size = sizeof(struct weir_null),
 	.check = null_check,
 	.open = null_open,

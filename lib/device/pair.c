@@ -8,6 +8,7 @@
 
 #include "doorbell.h"
 #include "ip.h"
+#include "option.h"
 #include "reader.h"
 #include "tsan.h"
 
@@ -429,10 +430,21 @@ static uint32_t pair_write(void *state, struct weir_writer *writer)
 	return n;
 }
 
+static const struct weir_option pair_options[] = {
+	WEIR_OPTION(struct weir_pair, link, OBJECT, "what joins the two; required"),
+	WEIR_OPTION(struct weir_pair, side, U32, "of the link, 0 or 1"),
+	WEIR_ENUM_OPTION(struct weir_pair, layer, weir__layer_values, "af, l3 or l2; default af"),
+	WEIR_ENUM_OPTION(struct weir_pair, framing, weir__framing_values,
+			 "the prefix of a packet of the layer af"),
+	WEIR_OPTION(struct weir_pair, wait, BOOL, "when full, wait for the other side, instead of dropping"),
+	{ 0 },
+};
+
 const struct weir_endpoint_type weir_pair_type = {
 	.name = "pair",
 	.help = "one of two endpoints that are joined in memory",
 	.reasons = pair_reasons,
+	.options = pair_options,
 	.options_size = sizeof(struct weir_pair),
 	.state_size = sizeof(struct pair),
 	.check = pair_check,

@@ -10,6 +10,7 @@
 #include <weir/pcap.h>
 
 #include "alarm.h"
+#include "option.h"
 #include "reader.h"
 
 #define PACKET_MAX 65535
@@ -387,10 +388,24 @@ static uint32_t capture_write(void *state, struct weir_writer *writer)
 	return writer->n;
 }
 
+static const struct weir_option pcap_options[] = {
+	WEIR_OPTION(struct weir_pcap, read, STRING, "the file to read,"),
+	WEIR_OPTION(struct weir_pcap, write, STRING, "or the file to write; - is standard input or output"),
+	WEIR_ENUM_OPTION(struct weir_pcap, layer, weir__layer_values,
+			 "af (raw IP) or l2; not given: what the file to read has, else af"),
+	WEIR_OPTION(struct weir_pcap, in_own_time, BOOL,
+		    "read: keep the time between packets, else full speed"),
+	WEIR_OPTION(struct weir_pcap, flush, BOOL,
+		    "write: after each vector, for somebody who watches the file"),
+	WEIR_OPTION(struct weir_pcap, loops, U32, "read: times to read the file; 0: once"),
+	{ 0 },
+};
+
 const struct weir_endpoint_type weir_pcap_type = {
 	.name = "pcap",
 	.help = "the packets of a capture file, or packets to one",
 	.reasons = pcap_reasons,
+	.options = pcap_options,
 	.options_size = sizeof(struct weir_pcap),
 	.state_size = sizeof(struct capture),
 	.check = capture_check,

@@ -397,10 +397,42 @@ static uint32_t tun_write(void *state, struct weir_writer *writer)
 	return writer->n;
 }
 
+static const struct weir_option route_options[] = {
+	WEIR_OPTION(struct weir_route, to, STRING, "10.0.0.0/8, ::/0 or default (IPv4)"),
+	WEIR_OPTION(struct weir_route, via, STRING, "the gateway; default the device itself"),
+	WEIR_OPTION(struct weir_route, metric, U32, "0: the kernel's default"),
+	WEIR_OPTION(struct weir_route, table, U32, "0: main"),
+	{ 0 },
+};
+
+static const struct weir_option tun_options[] = {
+	WEIR_OPTION(struct weir_tun, device, STRING,
+		    "name of the device, or a pattern (vpn%d); default the name of the endpoint"),
+	WEIR_OPTION(struct weir_tun, tap, BOOL, "Ethernet frames instead of IP packets"),
+	WEIR_OPTION(struct weir_tun, packet_information, BOOL,
+		    "without tap: struct tun_pi in front of each packet"),
+	WEIR_OPTION(struct weir_tun, mtu, U32, "bytes, 68 to 65,535; 0: as the kernel has it, 1500"),
+	WEIR_OPTION(struct weir_tun, mac, STRING, "with tap: the device's own address; default random"),
+	WEIR_OPTION(struct weir_tun, ipv4, LIST, "addresses, 10.9.0.2/24, with ,PEER for the other side"),
+	WEIR_OPTION(struct weir_tun, ipv6, LIST, "addresses, fd00::2/64"),
+	WEIR_ROWS_OPTION(struct weir_tun, route, route_options, "routes that lead into the device"),
+	WEIR_OPTION(struct weir_tun, down, BOOL, "do not bring it up"),
+	WEIR_OPTION(struct weir_tun, no_ipv6, BOOL, "no IPv6 on the device"),
+	WEIR_OPTION(struct weir_tun, queue_length, U32, "packets that the kernel holds for us; default 1000"),
+	WEIR_OPTION(struct weir_tun, owner, I64, "with persist, the uid that may attach; 0: leave it"),
+	WEIR_OPTION(struct weir_tun, group, I64, "with persist, the gid that may attach; 0: leave it"),
+	WEIR_OPTION(struct weir_tun, persist, BOOL, "the device stays when the pipeline is destroyed"),
+	WEIR_OPTION(struct weir_tun, exclusive, BOOL, "fail if the device exists"),
+	WEIR_OPTION(struct weir_tun, netns, STRING, "path of the network namespace; default the caller's"),
+	WEIR_OPTION(struct weir_tun, device_path, STRING, "default /dev/net/tun"),
+	{ 0 },
+};
+
 const struct weir_endpoint_type weir_tun_type = {
 	.name = "tun",
 	.help = "a TUN or TAP device of Linux",
 	.reasons = reasons,
+	.options = tun_options,
 	.options_size = sizeof(struct weir_tun),
 	.state_size = sizeof(struct weir__tun),
 	.check = weir__tun_check,

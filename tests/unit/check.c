@@ -177,7 +177,7 @@ static void leave_the_room(struct weir_work *work, uint64_t *state)
 static void prepends_beyond_the_room(void **state)
 {
 	(void)state;
-	dies(leave_the_room, "flow/deed", "flow/stats", "has 1064 bytes at -9");
+	dies(leave_the_room, "flow/deed", "flow/stats", "has 1064 bytes at -856 of a room of ");
 }
 
 static void grow_without_end(struct weir_work *work, uint64_t *state)

@@ -8,6 +8,8 @@
 
 #include "fake.h"
 
+#include "plan.h"
+
 /* Stages of the test. */
 struct shape {
 	WEIR_STAGE_OPTIONS
@@ -182,9 +184,8 @@ static const struct wrong workers[] = {
 };
 
 static const struct wrong pools[] = {
-	POOL("pool: buffers: 16777217 is more than 16777216: make the rings smaller",
-	     .buffers = (1 << 24) + 1),
-	{ "pool: buffers: 18284885 is more than 16777216: make the rings smaller",
+	POOL("pool: buffers: 8388609 is more than 8388608: make the rings smaller", .buffers = (1 << 23) + 1),
+	{ "pool: buffers: 18284885 is more than 8388608: make the rings smaller",
 	  { ENDS, RXTX,
 	    ROWS(WIDE(1), PASS(1), BACK(1), PASS(2), WIDE(2), PASS(3), BACK(2), PASS(4), WIDE(3), PASS(5),
 		 BACK(3), PASS(6), WIDE(4), PASS(7), BACK(4), PASS(8), WIDE(5)) } },
@@ -196,6 +197,8 @@ static const struct wrong pools[] = {
 	POOL("pool: room: 65536 is not between 128 and 65535", .room = 65536),
 	POOL("pool: jumbo: 65537 is more than 65536", .jumbo = 65537),
 	POOL("pool: jumbo: 7 are too few for 1 workers: set it to 8", .jumbo = 7),
+	POOL("pool: headroom: 4097 is more than 4096", .headroom = 4097),
+	POOL("pool: tailroom: 4097 is more than 4096", .tailroom = 4097),
 };
 
 static const struct wrong chains[] = {
@@ -563,6 +566,7 @@ static const struct weir_config right[] = {
 	  .chains = { { "flow", .stages = { weir_read("in", .worker = "123456789012345"), WRITE } } } },
 	{ ENDS, RX, FLOW, .pool = { .buffers = 186, .room = 128, .jumbo = 8 } },
 	{ ENDS, RX, FLOW, .pool = { .buffers = 62, .overcommit = true, .room = 65535, .jumbo = 65536 } },
+	{ ENDS, RX, FLOW, .pool = { .headroom = 4096, .tailroom = 4096 } },
 	{ ENDS, RXTX, ROWS(weir_ring(.worker = "tx", .capacity = 65535)) },
 	/* Layers. */
 	{ ENDS, RX,
@@ -768,6 +772,43 @@ static void computes_the_pool(void **state)
 	refuses(&config, "pool: jumbo: 71 are too few for 9 workers: set it to 72");
 }
 
+/* What the chains need, what is kept for later changes: the larger of both. */
+static void leaves_room_in_front_and_behind(void **state)
+{
+	const struct {
+		struct weir_config config;
+		uint32_t headroom, tailroom;
+	} cases[] = {
+		{ { ENDS, RX, FLOW }, 128, 64 },
+		{ { ENDS, RX, FLOW, .pool = { .headroom = 1, .tailroom = 2 } }, 1, 2 },
+		{ { ENDS, RX, FLOW, .pool = { .headroom = 1000, .tailroom = 2000 } }, 1000, 2000 },
+		{ { .endpoints = { fake("in"), fake("out", .headroom = 300, .tailroom = 100) },
+		    RX,
+		    ROWS(grow(.name = "a"), grow(.name = "b")) },
+		  308,
+		  100 },
+		{ { .endpoints = { fake("in"), fake("out", .headroom = 300, .tailroom = 100) },
+		    RX,
+		    ROWS(grow(.name = "a")),
+		    .pool = { .headroom = 303, .tailroom = 101 } },
+		  304,
+		  101 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < countof(cases); i++) {
+		struct weir__plan *plan = malloc(sizeof(*plan));
+		struct weir_error err;
+
+		assert_non_null(plan);
+		assert_int_equal(weir__plan_make(plan, &cases[i].config, &err), 0);
+		assert_int_equal(plan->pool.headroom, cases[i].headroom);
+		assert_int_equal(plan->pool.tailroom, cases[i].tailroom);
+		weir__plan_free(plan);
+		free(plan);
+	}
+}
+
 /* Pinned to a processor that there is but not for this thread, and to one that cannot be. */
 static void knows_the_processors(void **state)
 {
@@ -960,6 +1001,7 @@ int main(void)
 		cmocka_unit_test(does_not_follow_every_way),
 		cmocka_unit_test(refuses_types_that_break_their_rules),
 		cmocka_unit_test(computes_the_pool),
+		cmocka_unit_test(leaves_room_in_front_and_behind),
 		cmocka_unit_test(knows_the_processors),
 		cmocka_unit_test(refuses_descriptors),
 		cmocka_unit_test(counts_the_entries_of_lists),

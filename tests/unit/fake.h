@@ -12,6 +12,7 @@
 
 #include <weir/weir.h>
 
+#include "option.h"
 #include "pipeline.h"
 #include "test.h"
 
@@ -307,10 +308,25 @@ static const struct weir_reason fake_reasons[] = {
 	{ 0 },
 };
 
+static const struct weir_option fake_table[] = {
+	WEIR_OPTION(struct fake_options, fake, OBJECT, "what the test sees"),
+	WEIR_ENUM_OPTION(struct fake_options, layer, weir__layer_values, "af or what is given"),
+	WEIR_ENUM_OPTION(struct fake_options, framing, weir__framing_values, "with af"),
+	WEIR_OPTION(struct fake_options, max_packet, U32, "1500 or what is given"),
+	WEIR_OPTION(struct fake_options, any, BOOL, "take all layers"),
+	WEIR_OPTION(struct fake_options, takes_none, BOOL, "take no packets"),
+	WEIR_OPTION(struct fake_options, headroom, U16, "that write() wants"),
+	WEIR_OPTION(struct fake_options, tailroom, U16, "that write() wants"),
+	WEIR_OPTION(struct fake_options, refuse, INT, "what check() returns"),
+	WEIR_OPTION(struct fake_options, fail, INT, "what open() returns"),
+	{ 0 },
+};
+
 static const struct weir_endpoint_type fake_type = {
 	.name = "fake",
 	.help = "the test",
 	.reasons = fake_reasons,
+	.options = fake_table,
 	.options_size = sizeof(struct fake_options),
 	.state_size = sizeof(struct fake *),
 	.check = fake_check,
@@ -354,11 +370,17 @@ WEIR_PROCESS(judge_vector, judge_packet, struct judge_config, void)
 
 #define JUDGE_EXITS 4
 
+static const struct weir_option judge_table[] = {
+	WEIR_OPTION(struct judge, decide, OBJECT, "what the test thinks"),
+	{ 0 },
+};
+
 static const struct weir_stage_type judge_type = {
 	.name = "judge",
 	.help = "the verdicts of the test",
 	.exits = JUDGE_EXITS,
 	.reasons = fake_reasons,
+	.options = judge_table,
 	.options_size = sizeof(struct judge),
 	.config_size = sizeof(struct judge_config),
 	.configure = judge_configure,
@@ -424,7 +446,7 @@ static inline struct weir_counters *run(struct weir_pipeline *pipeline)
 /* The worker has ended its last pass and sleeps, or is about to: it may still find work that came since. */
 static inline bool is_asleep(struct weir_pipeline *pipeline, unsigned worker)
 {
-	return __atomic_load_n(&pipeline->workers[worker].bell.sleeping, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&pipeline->shape->workers[worker]->bell.sleeping, __ATOMIC_ACQUIRE);
 }
 
 #endif

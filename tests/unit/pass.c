@@ -44,12 +44,12 @@ static int teardown(void **state)
 
 static bool turn(struct weir_pipeline *pipeline, unsigned worker)
 {
-	return weir__worker_pass(&pipeline->workers[worker]);
+	return weir__worker_pass(pipeline->shape->workers[worker]);
 }
 
 static uint32_t stashed(const struct weir_pipeline *pipeline, unsigned worker, int jumbo)
 {
-	return pipeline->workers[worker].stash[jumbo].n;
+	return pipeline->shape->workers[worker]->stash[jumbo].n;
 }
 
 /* An input gets one vector, a ring more of them, but not so many that others wait long. */
@@ -89,7 +89,7 @@ static void does_not_ask_an_empty_input_again(void **state)
 	assert_false(turn(pipeline, 0));
 	assert_false(turn(pipeline, 0));
 	assert_int_equal(fakes[0].reads, 1);
-	pipeline->workers[0].ready = UINT64_MAX;
+	pipeline->shape->workers[0]->ready = UINT64_MAX;
 	fake_give(&fakes[0], WEIR_VECTOR_SIZE);
 	assert_true(turn(pipeline, 0));
 	assert_false(turn(pipeline, 0));
@@ -106,8 +106,8 @@ static void gives_back_what_it_cannot_use(void **state)
 	(void)state;
 	fakes[0].bytes = 5000;
 	fake_give(&fakes[0], 100);
-	while (!pipeline->workers[0].starved) {
-		pipeline->workers[0].ready = UINT64_MAX;
+	while (!pipeline->shape->workers[0]->starved) {
+		pipeline->shape->workers[0]->ready = UINT64_MAX;
 		turn(pipeline, 0);
 	}
 	assert_int_equal(fakes[0].given, 16);
@@ -120,11 +120,37 @@ static void gives_back_what_it_cannot_use(void **state)
 	assert_int_equal(fakes[1].taken, 16);
 	assert_false(weir__pool_starving(&pipeline->pool));
 	for (int i = 0; i < 100 && fakes[1].taken < 100; i++) {
-		pipeline->workers[0].ready = UINT64_MAX;
+		pipeline->shape->workers[0]->ready = UINT64_MAX;
 		turn(pipeline, 0);
 		turn(pipeline, 1);
 	}
 	assert_int_equal(fakes[1].taken, 100);
+	weir_pipeline_destroy(pipeline);
+}
+
+/* A pool without jumbo buffers gets some while its workers are there: what was too long goes on from then. */
+static void uses_the_first_jumbo_buffers(void **state)
+{
+	const struct weir_config config = CONFIG(.room = 9000);
+	struct weir_pipeline *pipeline = create(&config);
+	struct weir_error err;
+
+	(void)state;
+	assert_int_equal(pipeline->pool.jumbo, 0);
+	fakes[0].bytes = FAKE_PACKET_MAX;
+	fake_give(&fakes[0], 40);
+	while (fakes[0].given < 40)
+		turn(pipeline, 0);
+	turn(pipeline, 1);
+	assert_int_equal(fakes[1].taken, 0);
+	assert_int_equal(weir__pool_grow(&pipeline->pool, 0, 16, &err), 0);
+	fake_give(&fakes[0], 40);
+	for (int i = 0; i < 100 && fakes[1].taken < 40; i++) {
+		pipeline->shape->workers[0]->ready = UINT64_MAX;
+		turn(pipeline, 0);
+		turn(pipeline, 1);
+	}
+	assert_int_equal(fakes[1].taken, 40);
 	weir_pipeline_destroy(pipeline);
 }
 
@@ -142,9 +168,9 @@ static void does_not_sleep_on_what_others_need(void **state)
 	assert_true(stashed(pipeline, 1, false) > 0);
 	weir__pool_starve(&pipeline->pool);
 	rcu_register_thread();
-	weir__worker_sleep(&pipeline->workers[1]); /* returns, as it does not sleep */
+	weir__worker_sleep(pipeline->shape->workers[1]); /* returns, as it does not sleep */
 	rcu_unregister_thread();
-	assert_int_equal(pipeline->workers[1].sleeps, 0);
+	assert_int_equal(pipeline->shape->workers[1]->sleeps, 0);
 	turn(pipeline, 1);
 	assert_int_equal(stashed(pipeline, 1, false), 0);
 	assert_false(weir__pool_starving(&pipeline->pool));
@@ -156,7 +182,7 @@ static void does_not_sleep_on_work(void **state)
 {
 	const struct weir_config config = CONFIG(.buffers = 0);
 	struct weir_pipeline *pipeline = create(&config);
-	struct weir__worker *rx = &pipeline->workers[0], *tx = &pipeline->workers[1];
+	struct weir__worker *rx = pipeline->shape->workers[0], *tx = pipeline->shape->workers[1];
 
 	(void)state;
 	rcu_register_thread();
@@ -190,7 +216,7 @@ static void wakes_for_a_descriptor(void **state)
 {
 	const struct weir_config config = CONFIG(.buffers = 0);
 	struct weir_pipeline *pipeline = create(&config);
-	struct weir__worker *rx = &pipeline->workers[0];
+	struct weir__worker *rx = pipeline->shape->workers[0];
 
 	(void)state;
 	rcu_register_thread();
@@ -221,8 +247,8 @@ static void drains(void **state)
 	fake_give(&fakes[0], 50);
 	fake_give(&fakes[2], 50);
 	assert_true(turn(pipeline, 0));
-	weir__worker_set_phase(&pipeline->workers[0], WEIR__PHASE_DRAIN);
-	weir__worker_set_phase(&pipeline->workers[1], WEIR__PHASE_DRAIN);
+	weir__worker_set_phase(pipeline->shape->workers[0], WEIR__PHASE_DRAIN);
+	weir__worker_set_phase(pipeline->shape->workers[1], WEIR__PHASE_DRAIN);
 	assert_false(turn(pipeline, 0));
 	assert_true(turn(pipeline, 1));
 	assert_int_equal(fakes[0].given, WEIR_VECTOR_SIZE);
@@ -239,6 +265,7 @@ int main(void)
 		test(takes_a_bounded_share_of_each_input),
 		test(does_not_ask_an_empty_input_again),
 		test(gives_back_what_it_cannot_use),
+		test(uses_the_first_jumbo_buffers),
 		test(does_not_sleep_on_what_others_need),
 		test(does_not_sleep_on_work),
 		test(wakes_for_a_descriptor),

@@ -535,7 +535,7 @@ static void forgets_a_hang_up_with_its_endpoint(void **state)
 	start(pipeline);
 	/* The writer is blocked, so its end is tried again whenever the worker wakes. */
 	fake_give(&fakes[2], 1);
-	wait_for(fake_load(pipeline->workers[0].blocked) && is_asleep(pipeline, 0));
+	wait_for(fake_load(pipeline->shape->workers[0]->blocked) && is_asleep(pipeline, 0));
 	fake_store(fakes[0].write_error, -EPIPE);
 	close(pipes[1]);
 	wait_for(weir_pipeline_endpoint_state(pipeline, "both", NULL) == WEIR_ENDPOINT_DEAD);
@@ -791,15 +791,15 @@ static void starts_all_workers_or_none(void **state)
 	struct weir_error err;
 
 	(void)state;
-	pipeline->workers[1].unpinned = false;
-	pipeline->workers[1].cpu = CPU_SETSIZE - 1;
+	pipeline->shape->given[1].unpinned = false;
+	pipeline->shape->given[1].cpu = CPU_SETSIZE - 1;
 	fake_give_last(&fakes[0], 1000);
 	assert_int_equal(weir_pipeline_start(pipeline, &err), -EINVAL);
 	assert_string_equal(err.text, "worker 'tx': cpu: processor 1023 may not be used any more");
 	assert_int_equal(weir_pipeline_wait(pipeline, 0), -EINVAL);
 	wait_for(!find_thread("rx"));
 	/* What the first worker read until then is still there. */
-	pipeline->workers[1].unpinned = true;
+	pipeline->shape->given[1].unpinned = true;
 	counters = run(pipeline);
 	assert_int_equal(counters->sent, 1000);
 	weir_counters_free(counters);

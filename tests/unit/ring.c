@@ -38,7 +38,6 @@ static bool is_numbered(const struct weir__vector *vector, uint32_t number)
 /* Fills it and empties it several times, so that its indices wrap. */
 static void holds_exactly_what_was_asked_for(void **state)
 {
-	struct weir__doorbell bells[2];
 	struct weir__vector vector;
 
 	(void)state;
@@ -46,7 +45,7 @@ static void holds_exactly_what_was_asked_for(void **state)
 		struct weir__ring ring;
 		uint32_t in = 0, out = 0;
 
-		assert_int_equal(weir__ring_init(&ring, capacities[i], &bells[0], &bells[1]), 0);
+		assert_int_equal(weir__ring_init(&ring, capacities[i]), 0);
 		for (int round = 0; round < 3; round++) {
 			assert_false(weir__ring_pop(&ring, &vector));
 			for (uint32_t n = 0; n < capacities[i]; n++) {
@@ -81,13 +80,13 @@ static void rings_a_producer_that_waits(void **state)
 	(void)state;
 	assert_int_equal(weir__doorbell_open(&producer), 0);
 	assert_int_equal(weir__doorbell_open(&consumer), 0);
-	assert_int_equal(weir__ring_init(&ring, 2, &producer, &consumer), 0);
+	assert_int_equal(weir__ring_init(&ring, 2), 0);
 
 	/* There is room: no reason to wait. */
 	assert_true(weir__ring_push(&ring, &vector));
 	assert_false(wait_for_room(&ring));
 	assert_true(weir__ring_pop(&ring, &out));
-	weir__ring_made_room(&ring);
+	weir__ring_made_room(&ring, &producer);
 	assert_int_equal(producer.wakes, 0);
 
 	/* It is full, and the producer sleeps: room wakes it, once. */
@@ -97,12 +96,12 @@ static void rings_a_producer_that_waits(void **state)
 	weir__doorbell_sleep(&consumer);
 	assert_true(wait_for_room(&ring));
 	assert_true(weir__ring_pop(&ring, &out));
-	weir__ring_made_room(&ring);
+	weir__ring_made_room(&ring, &producer);
 	assert_int_equal(producer.wakes, 1);
 	weir__doorbell_awake(&producer, true);
 	weir__doorbell_sleep(&producer);
 	assert_true(weir__ring_pop(&ring, &out));
-	weir__ring_made_room(&ring);
+	weir__ring_made_room(&ring, &producer);
 	assert_int_equal(producer.wakes, 1);
 	/* The consumer is not the ring's to wake. */
 	assert_int_equal(consumer.wakes, 0);
@@ -153,7 +152,7 @@ static void hop(uint32_t capacity, uint32_t vectors)
 
 	assert_int_equal(weir__doorbell_open(&hop.producer), 0);
 	assert_int_equal(weir__doorbell_open(&hop.consumer), 0);
-	assert_int_equal(weir__ring_init(&hop.ring, capacity, &hop.producer, &hop.consumer), 0);
+	assert_int_equal(weir__ring_init(&hop.ring, capacity), 0);
 	assert_int_equal(pthread_create(&producer, NULL, produce, &hop), 0);
 	for (uint32_t i = 0; i < vectors; i++) {
 		while (!weir__ring_pop(&hop.ring, &vector)) {
@@ -166,7 +165,7 @@ static void hop(uint32_t capacity, uint32_t vectors)
 		}
 		if (!is_numbered(&vector, i))
 			fail_msg("vector %u is not the one that was sent", i);
-		weir__ring_made_room(&hop.ring);
+		weir__ring_made_room(&hop.ring, &hop.producer);
 	}
 	pthread_join(producer, NULL);
 	assert_false(weir__ring_pop(&hop.ring, &vector));

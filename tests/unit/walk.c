@@ -352,7 +352,7 @@ static void a_blocked_writer_stops_the_reader(const struct weir_config *config, 
 	for (uint64_t taken = 0; taken + inside < n; taken += WEIR_VECTOR_SIZE) {
 		wait_for(fake_load(fakes[0].given) == taken + inside);
 		if (taken % (50 * WEIR_VECTOR_SIZE) == 0) {
-			for (unsigned i = 0; i < pipeline->n_workers; i++)
+			for (unsigned i = 0; i < pipeline->shape->n_workers; i++)
 				wait_for(is_asleep(pipeline, i));
 			assert_int_equal(fake_load(fakes[0].given), taken + inside);
 			counters = read_counters(pipeline);
@@ -547,7 +547,7 @@ static void a_full_ring_drops_where_it_is_told_to(void **state)
 	fake_give(&fakes[0], WEIR_VECTOR_SIZE);
 	start(pipeline);
 	/* The writer has its vector, so that the ring is empty. */
-	wait_for(fake_load(pipeline->workers[1].blocked) && is_asleep(pipeline, 1));
+	wait_for(fake_load(pipeline->shape->workers[1]->blocked) && is_asleep(pipeline, 1));
 	fake_give_last(&fakes[0], n - WEIR_VECTOR_SIZE);
 	/* The reader is not stopped. */
 	wait_for(fake_load(fakes[0].given) == n);

@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the configuration that a pipeline has to another one, while traffic flows. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weir/change.h>
+
+#include "build.h"
+#include "error.h"
+#include "grace.h"
+#include "report.h"
+#include "spin.h"
+#include "transition.h"
+
+/* Programs that workers run for a moment on the way, by worker of the old shape or, for idle, of both. */
+struct interim {
+	struct weir__program *hold[WEIR_WORKERS_MAX];    /* the old one, without what is held */
+	struct weir__program *release[WEIR_WORKERS_MAX]; /* nor what is drained: no row that moves */
+	struct weir__program *begin[WEIR_WORKERS_MAX];   /* for a new worker: nothing */
+	struct weir__program *end[WEIR_WORKERS_MAX];     /* for one that goes: nothing */
+	struct weir__retired *note;
+};
+
+/* What the new shape does not have, to be freed when nobody uses it any more. */
+struct remains {
+	struct weir_pipeline *pipeline;
+	struct weir__shape *shape;
+	struct interim *interim;
+};
+
+struct apply {
+	struct weir_pipeline *pipeline;
+	const struct weir_apply *options;
+	struct weir_error *err;
+	struct weir__plan *plan;
+	struct weir__shape *old;
+	struct weir__shape *new;
+	struct weir__transition transition;
+	struct interim *interim;
+	struct remains *remains; /* taken before the swap, which must not fail */
+	struct weir__retired *note;
+	struct weir__growth *growth; /* of the pool; NULL: none */
+	struct weir_report *report;
+	uint64_t deadline;
+};
+
+static uint64_t us_since(uint64_t begin)
+{
+	return (weir__now() - begin) / 1000;
+}
+
+/* --- programs on the way ----------------------------------------------------------------------------------
+ */
+
+static void free_interim(void *memory)
+{
+	struct interim *interim = memory;
+
+	for (unsigned w = 0; w < WEIR_WORKERS_MAX; w++) {
+		weir__program_free(interim->hold[w]);
+		weir__program_free(interim->release[w]);
+		weir__program_free(interim->begin[w]);
+		weir__program_free(interim->end[w]);
+	}
+	free(interim->note);
+	free(interim);
+}
+
+/* The sinks that the inputs lead to, by bit: with their backlogs they stay this worker's. */
+static uint64_t reached(const struct weir__program *program)
+{
+	uint64_t sinks = 0;
+
+	for (unsigned i = 0; i < program->n_inputs; i++)
+		sinks |= program->inputs[i].sinks;
+	return sinks;
+}
+
+static struct weir__program *idle_program(const struct weir__shape *shape)
+{
+	struct weir__program *program = weir__program_new(0);
+
+	if (program)
+		program->shape = shape;
+	return program;
+}
+
+static bool make_for_old(struct apply *apply, unsigned w)
+{
+	const struct weir__transition *transition = &apply->transition;
+	const struct weir__program *program = apply->old->programs[w];
+	struct interim *interim = apply->interim;
+
+	interim->hold[w] = weir__program_copy(program, transition->held[w]);
+	interim->release[w] = weir__program_copy(program, transition->held[w] | transition->drained[w]);
+	if (interim->release[w])
+		interim->release[w]->owned = reached(interim->release[w]);
+	if (!weir__shape_has_worker(apply->new, apply->old->workers[w]))
+		interim->end[w] = idle_program(apply->new);
+	return interim->hold[w] && interim->release[w] &&
+	       (interim->end[w] || weir__shape_has_worker(apply->new, apply->old->workers[w]));
+}
+
+static int make_interim(struct apply *apply)
+{
+	struct interim *interim = calloc(1, sizeof(*interim));
+	bool made = interim;
+
+	apply->interim = interim;
+	if (made) {
+		interim->note = malloc(sizeof(*interim->note));
+		apply->note = malloc(sizeof(*apply->note));
+		apply->remains = malloc(sizeof(*apply->remains));
+		made = interim->note && apply->note && apply->remains;
+	}
+	for (unsigned w = 0; made && w < apply->old->n_workers; w++)
+		made = make_for_old(apply, w);
+	for (unsigned w = 0; made && w < apply->new->n_workers; w++)
+		if (!weir__shape_has_worker(apply->old, apply->new->workers[w])) {
+			interim->begin[w] = idle_program(apply->old);
+			made = interim->begin[w];
+		}
+	return made ? 0 : weir_failed(apply->err, -ENOMEM, "no memory for the programs of the change");
+}
+
+/* --- preparing: all that can fail, beside the traffic -----------------------------------------------------
+ */
+
+static int open_endpoints(struct apply *apply)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < apply->new->n_endpoints; i++)
+		if (!weir__shape_has_endpoint(apply->old, apply->new->endpoints[i]))
+			rc = weir__endpoint_open(apply->new->endpoints[i], apply->plan->endpoints[i].options,
+						 apply->err);
+	weir__error_at(apply->err, "%s", "");
+	return rc;
+}
+
+static int start_workers(struct apply *apply)
+{
+	int rc = 0;
+
+	for (unsigned w = 0; rc == 0 && w < apply->new->n_workers; w++) {
+		if (!apply->interim->begin[w])
+			continue;
+		weir__worker_publish(apply->new->workers[w], apply->interim->begin[w]);
+		if (apply->pipeline->running)
+			rc = weir__worker_start(apply->new->workers[w], &apply->new->given[w], apply->err);
+	}
+	return rc;
+}
+
+/* What the old shape says of a worker of the new one; NULL: it is new. */
+static const struct weir_worker *given_before(const struct apply *apply, unsigned w)
+{
+	for (unsigned i = 0; i < apply->old->n_workers; i++)
+		if (apply->old->workers[i] == apply->new->workers[w])
+			return &apply->old->given[i];
+	return NULL;
+}
+
+static bool pins_differ(const struct weir_worker *a, const struct weir_worker *b)
+{
+	return a->unpinned != b->unpinned || (!a->unpinned && a->cpu != b->cpu);
+}
+
+static void pin_back(struct apply *apply, unsigned n)
+{
+	for (unsigned w = 0; w < n; w++) {
+		const struct weir_worker *before = given_before(apply, w);
+
+		if (before && pins_differ(before, &apply->new->given[w]))
+			weir__worker_pin(apply->new->workers[w], before, apply->err);
+	}
+}
+
+static int pin_workers(struct apply *apply)
+{
+	for (unsigned w = 0; apply->pipeline->running && w < apply->new->n_workers; w++) {
+		const struct weir_worker *before = given_before(apply, w);
+		int rc = 0;
+
+		if (before && pins_differ(before, &apply->new->given[w]))
+			rc = weir__worker_pin(apply->new->workers[w], &apply->new->given[w], apply->err);
+		if (rc < 0) {
+			pin_back(apply, w);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+/* What the new configuration needs more than the pool has. */
+static uint32_t missing(uint32_t wanted, uint32_t has)
+{
+	return wanted > has ? wanted - has : 0;
+}
+
+static int grow_pool(struct apply *apply)
+{
+	struct weir__pool *pool = &apply->pipeline->pool;
+	const uint32_t small = missing(apply->plan->pool.small, pool->small);
+	const uint32_t jumbo = missing(apply->plan->pool.jumbo, pool->jumbo);
+
+	return small || jumbo ? weir__pool_prepare(pool, small, jumbo, &apply->growth, apply->err) : 0;
+}
+
+static int prepare(struct apply *apply)
+{
+	int rc = make_interim(apply);
+
+	if (rc == 0)
+		rc = grow_pool(apply);
+	if (rc == 0)
+		rc = open_endpoints(apply);
+	if (rc == 0)
+		rc = start_workers(apply);
+	if (rc == 0)
+		rc = pin_workers(apply);
+	return rc;
+}
+
+/* The new workers run nothing yet, so that they end at once. */
+static void stop_new_workers(struct apply *apply)
+{
+	for (unsigned w = 0; w < apply->new->n_workers; w++)
+		if (!weir__shape_has_worker(apply->old, apply->new->workers[w]))
+			weir__worker_stop(apply->new->workers[w], UINT64_MAX);
+}
+
+/* --- the swap ---------------------------------------------------------------------------------------------
+ */
+
+typedef const struct weir__program *const *programs;
+
+static void publish(struct apply *apply, const struct weir__shape *shape, programs of_workers)
+{
+	const uint64_t begin = weir__now();
+
+	for (unsigned w = 0; w < shape->n_workers; w++)
+		weir__worker_publish(shape->workers[w], of_workers[w]);
+	apply->report->publish_us += us_since(begin);
+}
+
+static int grace(struct apply *apply, const struct weir__shape *shape)
+{
+	const uint64_t begin = weir__now();
+	int rc = weir__grace_of(shape, weir__bits(shape->n_workers), apply->deadline, apply->err);
+
+	apply->report->grace_us += us_since(begin);
+	return rc;
+}
+
+/* Nothing new comes to what must be drained, and then it is empty. */
+static int drain(struct apply *apply)
+{
+	const uint64_t begin = weir__now();
+	int rc;
+
+	publish(apply, apply->old, (programs)apply->interim->hold);
+	rc = grace(apply, apply->old);
+	if (rc == 0)
+		rc = weir__drain(apply->pipeline, &apply->transition.drain, apply->deadline, apply->err);
+	apply->report->drain_us = us_since(begin);
+	return rc;
+}
+
+/* After it, no worker uses a row that another one will run. */
+static int release(struct apply *apply)
+{
+	publish(apply, apply->old, (programs)apply->interim->release);
+	return grace(apply, apply->old);
+}
+
+/* Back to what it was: all rows and all they hold are still where they were. */
+static void roll_back(struct apply *apply)
+{
+	struct weir_error unused;
+
+	publish(apply, apply->old, apply->old->programs);
+	weir__error_clear(&unused);
+	/* A short time: who is not stuck needs no more. */
+	if (weir__grace_of(apply->old, weir__bits(apply->old->n_workers), weir__now() + 10000000, &unused) <
+	    0) {
+		struct weir__retired *note = apply->interim->note;
+
+		apply->interim->note = NULL;
+		weir__retire(apply->pipeline, note, apply->interim, free_interim);
+		apply->interim = NULL;
+	}
+}
+
+static bool needs_hold(const struct apply *apply)
+{
+	return apply->transition.n_held || apply->transition.n_drained || apply->transition.must_drain;
+}
+
+/* The way up to the point from which there is no way back. */
+static int clear_way(struct apply *apply)
+{
+	int rc = 0;
+
+	if (!needs_hold(apply))
+		return 0;
+	if (apply->transition.must_drain)
+		rc = drain(apply);
+	if (rc == 0)
+		rc = release(apply);
+	if (rc < 0)
+		roll_back(apply);
+	return rc;
+}
+
+static void publish_end(struct apply *apply)
+{
+	for (unsigned w = 0; w < apply->old->n_workers; w++)
+		if (apply->interim->end[w])
+			weir__worker_publish(apply->old->workers[w], apply->interim->end[w]);
+}
+
+/* Every worker of both shapes takes up its new program. */
+static int enter(struct apply *apply)
+{
+	int rc;
+
+	if (apply->growth)
+		weir__pool_commit(&apply->pipeline->pool, apply->growth);
+	publish(apply, apply->new, apply->new->programs);
+	publish_end(apply);
+	rc = grace(apply, apply->old);
+	if (rc == 0)
+		rc = grace(apply, apply->new);
+	return rc;
+}
+
+/* --- afterwards -------------------------------------------------------------------------------------------
+ */
+
+static void free_remains(void *memory)
+{
+	struct remains *remains = memory;
+	struct weir__shape *shape = remains->shape;
+
+	for (unsigned w = 0; w < shape->n_workers; w++)
+		if (!shape->shared[w])
+			weir__worker_stop(shape->workers[w], UINT64_MAX);
+	pthread_mutex_lock(&remains->pipeline->parts);
+	weir__totals_add(&remains->pipeline->gone, shape);
+	pthread_mutex_unlock(&remains->pipeline->parts);
+	weir__shape_free(shape);
+	free_interim(remains->interim);
+	free(remains);
+}
+
+static void finish(struct apply *apply, bool stuck)
+{
+	struct weir_pipeline *pipeline = apply->pipeline;
+	struct remains *remains = apply->remains;
+
+	for (unsigned i = 0; i < apply->new->n_endpoints; i++)
+		if (!weir__shape_has_endpoint(apply->old, apply->new->endpoints[i]))
+			weir__endpoint_created(apply->new->endpoints[i]);
+	pthread_mutex_lock(&pipeline->parts);
+	pipeline->shape = apply->new;
+	pthread_mutex_unlock(&pipeline->parts);
+	weir__endpoints_changed(pipeline);
+	weir__shape_subtract(apply->old, apply->new);
+	*remains = (struct remains){ pipeline, apply->old, apply->interim };
+	if (stuck) {
+		weir__retire(pipeline, apply->note, remains, free_remains);
+		apply->note = NULL;
+	} else {
+		/* A producer with its old program may have rung the old consumer of a ring. */
+		weir__pipeline_ring(pipeline);
+		weir__retired_free(pipeline);
+		free_remains(remains);
+	}
+	weir__spin_warn(pipeline);
+	apply->remains = NULL;
+	apply->interim = NULL;
+	apply->growth = NULL;
+	apply->new = NULL;
+}
+
+/* Everything that was made for nothing. */
+static void undo(struct apply *apply)
+{
+	if (apply->growth)
+		weir__pool_abandon(&apply->pipeline->pool, apply->growth);
+	if (apply->interim)
+		free_interim(apply->interim);
+	if (apply->new) {
+		stop_new_workers(apply);
+		weir__shape_subtract(apply->new, apply->old);
+		weir__shape_free(apply->new);
+	}
+	free(apply->remains);
+	free(apply->note);
+	if (apply->plan)
+		weir__plan_free(apply->plan);
+	free(apply->plan);
+}
+
+/* --- all of it --------------------------------------------------------------------------------------------
+ */
+
+/* What was fixed when the pool was made. */
+static int check_pool(struct apply *apply)
+{
+	const struct weir__pool *pool = &apply->pipeline->pool;
+	int rc = 0;
+
+	weir__error_at(apply->err, "pool");
+	if (apply->plan->headroom > pool->headroom)
+		rc = weir_invalid(apply->err, "headroom",
+				  "the chains prepend %u bytes, and the pool was made with %u",
+				  apply->plan->headroom, pool->headroom);
+	if (apply->plan->tailroom > pool->tailroom)
+		rc = weir_invalid(apply->err, "tailroom",
+				  "the chains append %u bytes, and the pool was made with %u",
+				  apply->plan->tailroom, pool->tailroom);
+	weir__error_at(apply->err, "%s", "");
+	return rc;
+}
+
+static int make_plan(struct apply *apply, const struct weir_config *config)
+{
+	int rc;
+
+	apply->plan = malloc(sizeof(*apply->plan));
+	if (!apply->plan)
+		return weir_failed(apply->err, -ENOMEM, "no memory for a plan");
+	rc = weir__plan_make(apply->plan, config, apply->err);
+	if (rc == 0)
+		rc = check_pool(apply);
+	if (rc == 0)
+		rc = weir__build(&apply->new, apply->pipeline, apply->plan, apply->old);
+	if (rc == 0 && weir__transition_find(&apply->transition, apply->old, apply->new) < 0)
+		rc = weir_failed(apply->err, -ENOMEM, "no memory to compare the configurations");
+	return rc;
+}
+
+static int make_report(struct apply *apply)
+{
+	const struct weir__pool *pool = &apply->pipeline->pool;
+	const bool grows = missing(apply->plan->pool.small, pool->small) ||
+			   missing(apply->plan->pool.jumbo, pool->jumbo);
+
+	apply->report = weir__report_make(apply->old, apply->new, grows);
+	if (!apply->report)
+		return weir_failed(apply->err, -ENOMEM, "no memory for a report");
+	apply->report->held = apply->transition.n_held;
+	apply->report->drained = apply->transition.n_drained;
+	return 0;
+}
+
+/* Everything is made: puts it in the place of the old. */
+static int swap(struct apply *apply)
+{
+	const uint64_t begin = weir__now();
+	int rc;
+
+	apply->deadline = apply->options->deadline_ms ? begin + apply->options->deadline_ms * 1000000ull
+						      : weir__change_deadline(apply->pipeline);
+	rc = clear_way(apply);
+	if (rc < 0) {
+		pin_back(apply, apply->new->n_workers);
+		return rc;
+	}
+	rc = enter(apply);
+	if (needs_hold(apply))
+		apply->report->held_us = us_since(begin);
+	if (rc < 0)
+		weir__log(apply->pipeline, WEIR_LOG_WARNING,
+			  "the change is made, but a worker has not taken it up: %s", apply->err->text);
+	finish(apply, rc < 0);
+	return rc;
+}
+
+static int apply_config(struct apply *apply, const struct weir_config *config)
+{
+	const uint64_t begin = weir__now();
+	int rc = weir__pipeline_ready(apply->pipeline, apply->err);
+
+	if (rc == 0)
+		rc = make_plan(apply, config);
+	if (rc == 0)
+		rc = make_report(apply);
+	if (rc < 0 || apply->options->dry_run)
+		return rc;
+	rc = prepare(apply);
+	apply->report->prepare_us = us_since(begin);
+	if (rc == 0)
+		rc = swap(apply);
+	apply->report->total_us = us_since(begin);
+	return rc;
+}
+
+int weir_pipeline_apply_with(struct weir_pipeline *pipeline, const struct weir_config *config,
+			     struct weir_error *err, const struct weir_apply *options)
+{
+	struct weir_error unused;
+	struct apply apply = { .pipeline = pipeline, .options = options, .err = err ? err : &unused };
+	int rc;
+
+	if (options->report)
+		*options->report = NULL;
+	weir__error_clear(apply.err);
+	pthread_mutex_lock(&pipeline->control);
+	apply.old = pipeline->shape;
+	rc = apply_config(&apply, config);
+	undo(&apply);
+	pthread_mutex_unlock(&pipeline->control);
+	weir__error_at(apply.err, "%s", "");
+	if (options->report)
+		*options->report = apply.report;
+	else
+		weir_report_free(apply.report);
+	return rc;
+}

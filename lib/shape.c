@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "shape.h"
+
+struct weir__place *weir__shape_place(struct weir__shape *shape, const char *path)
+{
+	for (unsigned i = 0; i < shape->n_places; i++)
+		if (strcmp(shape->places[i].row->path, path) == 0)
+			return &shape->places[i];
+	return NULL;
+}
+
+struct weir__endpoint *weir__shape_endpoint(const struct weir__shape *shape, const char *name)
+{
+	for (unsigned i = 0; i < shape->n_endpoints; i++)
+		if (strcmp(shape->endpoints[i]->name, name) == 0)
+			return shape->endpoints[i];
+	return NULL;
+}
+
+bool weir__shape_has_row(const struct weir__shape *shape, const struct weir__row *row)
+{
+	for (unsigned i = 0; i < shape->n_places; i++)
+		if (shape->places[i].row == row)
+			return true;
+	return false;
+}
+
+bool weir__shape_has_worker(const struct weir__shape *shape, const struct weir__worker *worker)
+{
+	for (unsigned i = 0; i < shape->n_workers; i++)
+		if (shape->workers[i] == worker)
+			return true;
+	return false;
+}
+
+bool weir__shape_has_endpoint(const struct weir__shape *shape, const struct weir__endpoint *endpoint)
+{
+	for (unsigned i = 0; i < shape->n_endpoints; i++)
+		if (shape->endpoints[i] == endpoint)
+			return true;
+	return false;
+}
+
+void weir__shape_subtract(struct weir__shape *shape, const struct weir__shape *other)
+{
+	for (unsigned i = 0; other && i < shape->n_endpoints; i++)
+		if (weir__shape_has_endpoint(other, shape->endpoints[i]))
+			shape->endpoints[i] = NULL;
+	for (unsigned i = 0; other && i < shape->n_workers; i++)
+		if (weir__shape_has_worker(other, shape->workers[i]))
+			shape->shared[i] = true;
+	for (unsigned i = 0; other && i < shape->n_places; i++)
+		if (weir__shape_has_row(other, shape->places[i].row))
+			shape->places[i].row = NULL;
+}
+
+static void free_place(struct weir__place *place)
+{
+	if (place->config && place->type->release)
+		place->type->release(place->config);
+	free(place->config);
+	free(place->options);
+	weir__row_free(place->row);
+}
+
+void weir__shape_free(struct weir__shape *shape)
+{
+	if (!shape)
+		return;
+	for (unsigned i = 0; i < shape->n_workers; i++)
+		if (!shape->shared[i])
+			weir__worker_destroy(shape->workers[i]);
+	for (unsigned i = 0; i < shape->n_endpoints; i++)
+		weir__endpoint_destroy(shape->endpoints[i]);
+	for (unsigned i = 0; i < shape->n_places; i++)
+		free_place(&shape->places[i]);
+	for (unsigned i = 0; i < shape->n_workers; i++)
+		weir__program_free(shape->programs[i]);
+	free(shape);
+}
