@@ -39,7 +39,9 @@
 #define PACKETS 3
 #endif
 #define CAPACITY 1 /* vectors in a ring; a packet is a vector here */
+#ifndef REFUSALS
 #define REFUSALS 1 /* how often the writer takes nothing at first */
+#endif
 
 /* Rows: the reader and the rings are inputs, the rings and the writer are sinks. */
 #define R      0
@@ -143,6 +145,10 @@
 #define DRAINED(i)    ((i) == X)
 #endif
 
+#ifndef LATE_ENTER
+#define LATE_ENTER false
+#endif
+
 /* The programs that a change publishes one after the other; each worker has its part of them. */
 #define OLD     0
 #define HOLD    1
@@ -207,24 +213,23 @@ inline ring_bell(w)
 /* A worker comes to an end of a row. */
 inline enter(used, row)
 {
-	d_step {
-		shared = used;
-		assert(!shared);
-		touched = freed[row];
-		assert(!touched);
-		used = true
-	}
+	shared = used;
+	assert(!shared);
+	touched = freed[row];
+	assert(!touched);
+	used = true
 }
 
 #define HAS_ROOM(s) (len(ring[s]) < CAPACITY)
 
-/* give() of lib/walk.c: the sink takes what is in hand, or not. */
+/* give() of lib/walk.c: the sink takes what is in hand, or not. Whether it does is seen in one step, with given. */
 inline give(s)
 {
-	if
-	:: s == W && refusals > 0 -> refusals--
-	:: s == W ->
-		d_step {
+	atomic {
+		enter(giving[s], s);
+		if
+		:: s == W && refusals > 0 -> refusals--
+		:: s == W ->
 			reordered = (hand.number != written + 1);
 			assert(!reordered);
 #ifdef RESTAGE
@@ -233,56 +238,29 @@ inline give(s)
 #endif
 			written = hand.number;
 			given = true
-		}
-	:: s != W && HAS_ROOM(s) ->
-		ring[s]!hand.number, hand.new;
-		come[s]++;
-		given = true;
-		d_step {
-			bell = CONSUMER(program, s);
-			ring_bell(bell); /* op->bell */
+		:: s != W && HAS_ROOM(s) ->
+			ring[s]!hand.number, hand.new;
+			given = true
+		:: s != W && !HAS_ROOM(s)
+		fi
+	}
+}
+
+/* What comes after it: the counter, the bell, the backlog. */
+inline finish(s)
+{
+	d_step {
+		if
+		:: given && s != W ->
+			come[s]++;
+			bell = CONSUMER(program, s); /* op->bell */
+			ring_bell(bell);
 			bell = 0
-		}
-	:: s != W && !HAS_ROOM(s)
-	fi
-}
-
-/* weir__walk_retry() */
-inline retry(s)
-{
-	enter(giving[s], s);
-	d_step {
-		hand.number = backlog[s].number;
-		hand.new = backlog[s].new
-	}
-	give(s);
-	d_step {
-		if
-		:: given ->
-			backlog[s].number = 0;
-			backlog[s].new = false;
-			found = true
 		:: else
 		fi;
-		hand.number = 0;
-		hand.new = false;
-		given = false;
-		giving[s] = false
-	}
-}
-
-/* weir__walk(), and finish() at its end */
-inline walk(s)
-{
-	enter(giving[s], s);
-	give(s);
-	d_step {
-		if
-		:: !given ->
-			backlog[s].number = hand.number;
-			backlog[s].new = hand.new
-		:: else
-		fi;
+		backlog[s].number = (given -> 0 : hand.number);
+		backlog[s].new = (given -> false : hand.new);
+		found = found || given;
 		hand.number = 0;
 		hand.new = false;
 		given = false;
@@ -293,54 +271,56 @@ inline walk(s)
 /* read_endpoint() and read_ring() */
 inline take(i)
 {
-	enter(taking[i], i);
-	if
-	:: i == R ->
-		d_step {
+	atomic {
+		enter(taking[i], i);
+		if
+		:: i == R ->
 			arrived++;
 			hand.number = arrived;
-			hand.new = (program == NEW);
-			taking[i] = false
-		}
-	:: i != R ->
-		ring[i]?hand.number, hand.new;
-		d_step {
-			/* weir__ring_made_room() */
-			if
-			:: waiting[i] ->
-				waiting[i] = false;
-				bell = PRODUCER(program, i);
-				ring_bell(bell); /* input->bell */
-				bell = 0
-			:: else
-			fi;
-			taking[i] = false
-		}
-	fi;
-	found = true
+			hand.new = (program == NEW)
+		:: i != R -> ring[i]?hand.number, hand.new
+		fi
+	}
+	d_step {
+		/* weir__ring_made_room() */
+		if
+		:: waiting[i] ->
+			waiting[i] = false;
+			bell = PRODUCER(program, i); /* input->bell */
+			ring_bell(bell);
+			bell = 0
+		:: else
+		fi;
+		found = true;
+		taking[i] = false
+	}
 }
 
 #define IS_MINE(i)    (TAKES(program, i) == me && backlog[SINK(program, i)].number == 0)
 #define HAS_MORE(i)   ((i) == R -> arrived < PACKETS : len(ring[i]) > 0)
 #define MUST_RETRY(s) (GIVES(program, s) == me && backlog[s].number != 0)
 
-/* announce() */
-inline announce()
+/* The next sink with a backlog, and the next input that has something; one look at all of them, to save states. */
+inline next_sink()
 {
-	d_step {
-		sleeping[me] = true;
-		row = X;
-		do
-		:: row == W -> break
-		:: else ->
-			waiting[row] = waiting[row] || MUST_RETRY(row);
-			row++
-		od;
-		row = 0
-	}
+	do
+	:: row <= W && !MUST_RETRY(row) -> row++
+	:: else -> break
+	od
 }
 
-/* prepare() of lib/sleep.c: whether there is something to do after all. If not, the worker goes offline. */
+inline next_input()
+{
+	do
+	:: row < W && !(IS_MINE(row) && HAS_MORE(row)) -> row++
+	:: else -> break
+	od
+}
+
+/*
+ * announce() and prepare() of lib/sleep.c: whether there is something to do after all. If not, the worker goes offline.
+ * The mark and the last look are one step, because that is what their barriers make of them.
+ */
 inline prepare()
 {
 	d_step {
@@ -351,9 +331,17 @@ inline prepare()
 			found = found || (IS_MINE(row) && HAS_MORE(row)) || (row != R && MUST_RETRY(row) && HAS_ROOM(row));
 			row++
 		od;
-		row = 0;
 		found = found || published[me] != program || asked[me];
-		offline[me] = !found
+		offline[me] = !found;
+		sleeping[me] = !found;
+		row = X;
+		do
+		:: row == W || found -> break
+		:: else ->
+			waiting[row] = waiting[row] || MUST_RETRY(row);
+			row++
+		od;
+		row = 0
 	}
 }
 
@@ -365,30 +353,32 @@ inline begin()
 		sleeping[me] = false;
 		rung[me] = false;
 		asked[me] = false;
+#ifndef NO_ADOPTION_RING
+		if
+		:: program != published[me] -> tell = true
+		:: else
+		fi;
+#endif
 		program = published[me]; /* adopted: blocked is what has a backlog */
 		found = false;
-		row = X
+		row = X;
+		next_sink();
+		skip
 	}
 }
 
-/* What the worker would look at anyway and nobody else changes is skipped at once, to save states. */
-inline next_sink()
+/* What it did by the program before may have rung others than those whom it concerns now. */
+inline ring_all()
 {
 	d_step {
 		do
-		:: row <= W && !MUST_RETRY(row) -> row++
+		:: bell < WORKERS ->
+			ring_bell(bell);
+			bell++
 		:: else -> break
-		od
-	}
-}
-
-inline next_input()
-{
-	d_step {
-		do
-		:: row < W && !IS_MINE(row) -> row++
-		:: else -> break
-		od
+		od;
+		bell = 0;
+		tell = false
 	}
 }
 
@@ -396,33 +386,41 @@ proctype worker(byte me)
 {
 	byte program, row, sink, bell;
 	packet hand;
-	bool found, given;
+	bool found, given, tell;
 
 	do
 	:: true ->
 		begin();
+		if
+		:: tell -> ring_all()
+		:: !tell
+		fi;
 		do
-		:: true ->
-			next_sink();
-			if
-			:: row <= W ->
-				retry(row);
-				row++
-			:: row > W -> break
-			fi
+		:: row <= W ->
+			d_step {
+				hand.number = backlog[row].number;
+				hand.new = backlog[row].new
+			}
+			give(row);
+			finish(row);
+			d_step {
+				row++;
+				next_sink();
+				skip
+			}
+		:: row > W -> break
 		od;
 		row = R;
 		do
-		:: true ->
-			next_input();
+		:: d_step { row <= W -> next_input(); skip }
 			if
-			:: row < W && HAS_MORE(row) ->
+			:: row < W ->
 				take(row);
 				sink = SINK(program, row);
-				walk(sink);
+				give(sink);
+				finish(sink);
 				sink = 0;
 				row++
-			:: row < W && !HAS_MORE(row) -> row++
 			:: row == W -> break
 			fi
 		od;
@@ -430,7 +428,6 @@ proctype worker(byte me)
 		if
 		:: found
 		:: !found ->
-			announce();
 			prepare();
 end_asleep:
 			if
@@ -442,15 +439,22 @@ end_asleep:
 	od
 }
 
-/* Each worker has begun a new pass, or is asleep. */
-inline grace()
+/* Whether the old shape has the worker. */
+#define WAS(w) (OLD_WORKER(R) == (w) || OLD_WORKER(X) == (w) || OLD_WORKER(Y) == (w) || OLD_WORKER(Z) == (w))
+
+/* weir__grace_of(): each worker of the old shape, or each that it does not have, has begun a new pass, or is asleep. */
+inline grace_of(old)
 {
 	w = 0;
 	do
 	:: w < WORKERS && !late ->
 		d_step {
-			asked[w] = true;
-			ring_bell(w);
+			if
+			:: WAS(w) == old ->
+				asked[w] = true;
+				ring_bell(w)
+			:: else
+			fi;
 			w++
 		}
 	:: else -> break
@@ -459,7 +463,7 @@ inline grace()
 	do
 	:: w < WORKERS && !late ->
 		if
-		:: !asked[w] || offline[w] -> w++
+		:: WAS(w) != old || !asked[w] || offline[w] -> w++
 #ifdef DEADLINE
 		:: may_be_late -> late = true
 #endif
@@ -478,7 +482,7 @@ inline publish(p)
 		w++
 	:: else -> break
 	od;
-	grace()
+	w = 0
 }
 
 #ifdef NO_BACKLOG_LOOK /* broken: what did not fit into the ring is forgotten */
@@ -503,6 +507,12 @@ inline look_at_rings()
 
 #define COME ((DRAINED(X) -> come[X] : 0) + (DRAINED(Y) -> come[Y] : 0) + (DRAINED(Z) -> come[Z] : 0))
 
+#ifdef NO_DRAIN
+#define MUST_DRAIN false
+#else
+#define MUST_DRAIN (DRAINED(X) || DRAINED(Y) || DRAINED(Z))
+#endif
+
 #define EMPTY_OR_KEPT(i) (!DRAINED(i) || IS_EMPTY(i))
 
 inline drain()
@@ -521,7 +531,7 @@ inline drain()
 		certain = true;
 		look_at_rings();
 #ifndef ONE_LOOK
-		grace();
+		grace_of(true);
 		look_at_rings();
 #ifndef NO_COUNT
 		certain = certain && COME == before
@@ -547,26 +557,32 @@ inline give_up()
 	od;
 	w = 0
 #else
-	publish(OLD)
+	publish(OLD);
+	grace_of(true)
 #endif
 }
 
+/* enter() and finish() of lib/apply.c. From here there is no way back: a worker that is stuck takes its program later. */
 inline go_on()
 {
-	may_be_late = false;
+	may_be_late = LATE_ENTER;
 	publish(NEW);
+	grace_of(true);
+	grace_of(false);
 #ifndef NO_LAST_RING
-	/* A producer with the old program may have rung the old consumer meanwhile. */
-	do
-	:: w < WORKERS ->
-		d_step {
+	d_step {
+		do
+		:: w < WORKERS ->
 			ring_bell(w);
 			w++
-		}
-	:: w == WORKERS -> break
-	od;
-	w = 0;
+		:: else -> break
+		od;
+		w = 0
+	}
 #endif
+	if
+	:: late /* the old is freed later, after a grace period that ends */
+	:: !late ->
 	w = X;
 	d_step {
 		do
@@ -577,6 +593,7 @@ inline go_on()
 		od;
 		w = 0
 	}
+	fi;
 	finished = true
 }
 
@@ -591,12 +608,16 @@ proctype control()
 	:: finished -> break
 	:: !finished ->
 #ifndef PUBLISH_AT_ONCE
-		publish(HOLD);
-#ifndef NO_DRAIN
-		drain();
-#endif
+		if
+		:: MUST_DRAIN ->
+			publish(HOLD);
+			grace_of(true);
+			drain()
+		:: !MUST_DRAIN
+		fi;
 #ifndef NO_RELEASE
 		publish(RELEASE);
+		grace_of(true);
 #endif
 #endif
 		if
