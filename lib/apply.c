@@ -326,8 +326,10 @@ static int enter(struct apply *apply)
 {
 	int rc;
 
-	if (apply->growth)
+	if (apply->growth) {
 		weir__pool_commit(&apply->pipeline->pool, apply->growth);
+		weir__pool_fed(&apply->pipeline->pool); /* all are rung at the end */
+	}
 	publish(apply, apply->new, apply->new->programs);
 	publish_end(apply);
 	rc = grace(apply, apply->old);
@@ -339,6 +341,24 @@ static int enter(struct apply *apply)
 /* --- afterwards -------------------------------------------------------------------------------------------
  */
 
+/* Nobody counts in the rows of the replaced shape any more, nor uses the buffers of its workers. */
+static void count_for_good(struct weir_pipeline *pipeline, const struct weir__shape *shape)
+{
+	struct weir__shape **link = &pipeline->replaced;
+
+	pthread_mutex_lock(&pipeline->parts);
+	while (*link != shape)
+		link = &(*link)->next;
+	*link = shape->next;
+	weir__totals_add(&pipeline->gone, shape);
+	for (unsigned w = 0; w < shape->n_workers; w++)
+		if (!shape->shared[w])
+			weir__worker_give_back(shape->workers[w]);
+	pthread_mutex_unlock(&pipeline->parts);
+	if (weir__pool_fed(&pipeline->pool))
+		weir__pipeline_ring(pipeline);
+}
+
 static void free_remains(void *memory)
 {
 	struct remains *remains = memory;
@@ -347,15 +367,13 @@ static void free_remains(void *memory)
 	for (unsigned w = 0; w < shape->n_workers; w++)
 		if (!shape->shared[w])
 			weir__worker_stop(shape->workers[w], UINT64_MAX);
-	pthread_mutex_lock(&remains->pipeline->parts);
-	weir__totals_add(&remains->pipeline->gone, shape);
-	pthread_mutex_unlock(&remains->pipeline->parts);
+	count_for_good(remains->pipeline, shape);
 	weir__shape_free(shape);
 	free_interim(remains->interim);
 	free(remains);
 }
 
-static void finish(struct apply *apply, bool stuck)
+static void finish(struct apply *apply, const struct weir_config *config, bool stuck)
 {
 	struct weir_pipeline *pipeline = apply->pipeline;
 	struct remains *remains = apply->remains;
@@ -364,17 +382,20 @@ static void finish(struct apply *apply, bool stuck)
 		if (!weir__shape_has_endpoint(apply->old, apply->new->endpoints[i]))
 			weir__endpoint_created(apply->new->endpoints[i]);
 	pthread_mutex_lock(&pipeline->parts);
+	weir__shape_subtract(apply->old, apply->new);
+	apply->old->next = pipeline->replaced;
+	pipeline->replaced = apply->old;
 	pipeline->shape = apply->new;
 	pthread_mutex_unlock(&pipeline->parts);
+	weir__pipeline_set_times(pipeline, config);
 	weir__endpoints_changed(pipeline);
-	weir__shape_subtract(apply->old, apply->new);
 	*remains = (struct remains){ pipeline, apply->old, apply->interim };
+	/* A producer with its old program may have rung the old consumer of a ring. */
+	weir__pipeline_ring(pipeline);
 	if (stuck) {
 		weir__retire(pipeline, apply->note, remains, free_remains);
 		apply->note = NULL;
 	} else {
-		/* A producer with its old program may have rung the old consumer of a ring. */
-		weir__pipeline_ring(pipeline);
 		weir__retired_free(pipeline);
 		free_remains(remains);
 	}
@@ -458,7 +479,7 @@ static int make_report(struct apply *apply)
 }
 
 /* Everything is made: puts it in the place of the old. */
-static int swap(struct apply *apply)
+static int swap(struct apply *apply, const struct weir_config *config)
 {
 	const uint64_t begin = weir__now();
 	int rc;
@@ -473,11 +494,8 @@ static int swap(struct apply *apply)
 	rc = enter(apply);
 	if (needs_hold(apply))
 		apply->report->held_us = us_since(begin);
-	if (rc < 0)
-		weir__log(apply->pipeline, WEIR_LOG_WARNING,
-			  "the change is made, but a worker has not taken it up: %s", apply->err->text);
-	finish(apply, rc < 0);
-	return rc;
+	finish(apply, config, rc < 0);
+	return rc < 0 ? -EINPROGRESS : 0;
 }
 
 static int apply_config(struct apply *apply, const struct weir_config *config)
@@ -494,7 +512,7 @@ static int apply_config(struct apply *apply, const struct weir_config *config)
 	rc = prepare(apply);
 	apply->report->prepare_us = us_since(begin);
 	if (rc == 0)
-		rc = swap(apply);
+		rc = swap(apply, config);
 	apply->report->total_us = us_since(begin);
 	return rc;
 }

@@ -18,6 +18,8 @@
 
 #include <ck_pr.h>
 
+#include "point.h"
+
 /* Whether the kernel does the heavy half. Set once, before the first worker starts. */
 extern bool weir__barrier_by_kernel;
 
@@ -30,6 +32,7 @@ static inline void weir__barrier_light(void)
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	else
 		ck_pr_fence_memory();
+	weir__point("light barrier");
 }
 
 void weir__barrier_heavy(void);
@@ -38,6 +41,7 @@ void weir__barrier_heavy(void);
 static inline void weir__barrier_full(void)
 {
 	ck_pr_fence_memory();
+	weir__point("full barrier");
 }
 
 #endif

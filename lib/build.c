@@ -371,6 +371,7 @@ int weir__build(struct weir__shape **result, struct weir_pipeline *pipeline, str
 		builder->plan = plan;
 		builder->old = old;
 		builder->shape = shape;
+		shape->version = weir__version_new();
 		rc = build(builder);
 	}
 	free(builder);

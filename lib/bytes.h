@@ -24,6 +24,14 @@ static inline uint32_t weir__load_be32(const uint8_t *p)
 	return ntohl(value);
 }
 
+static inline uint64_t weir__load_be64(const uint8_t *p)
+{
+	uint64_t value;
+
+	memcpy(&value, p, sizeof(value));
+	return htonl(1) == 1 ? value : __builtin_bswap64(value);
+}
+
 static inline void weir__store_be16(uint8_t *p, uint16_t value)
 {
 	value = htons(value);

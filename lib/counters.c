@@ -225,6 +225,9 @@ static void read_buffers(struct weir_counters *counters, const struct weir_pipel
 
 	for (unsigned i = 0; i < pipeline->shape->n_workers; i++)
 		free_buffers += load(&pipeline->shape->workers[i]->stashed);
+	for (const struct weir__shape *replaced = pipeline->replaced; replaced; replaced = replaced->next)
+		for (unsigned i = 0; i < replaced->n_workers; i++)
+			free_buffers += replaced->shared[i] ? 0 : load(&replaced->workers[i]->stashed);
 	counters->buffers = weir__pool_small(&pipeline->pool) + weir__pool_jumbo(&pipeline->pool);
 	/* While traffic flows, a vector may be seen in two places or in none. */
 	if (free_buffers > counters->buffers)
@@ -237,13 +240,16 @@ static void read_buffers(struct weir_counters *counters, const struct weir_pipel
 static struct snapshot *read_all(struct weir_pipeline *pipeline)
 {
 	const struct weir__shape *shape = pipeline->shape;
+	struct weir__totals totals = pipeline->gone;
 	struct snapshot *snapshot = make_snapshot(shape);
 
 	if (!snapshot)
 		return NULL;
-	snapshot->counters.received = pipeline->gone.received;
-	snapshot->counters.sent = pipeline->gone.sent;
-	snapshot->counters.dropped = pipeline->gone.dropped;
+	for (const struct weir__shape *replaced = pipeline->replaced; replaced; replaced = replaced->next)
+		weir__totals_add(&totals, replaced);
+	snapshot->counters.received = totals.received;
+	snapshot->counters.sent = totals.sent;
+	snapshot->counters.dropped = totals.dropped;
 	read_places(snapshot, shape);
 	for (unsigned i = 0; i < shape->n_workers; i++)
 		read_worker(snapshot, shape->workers[i]);

@@ -23,6 +23,7 @@ void weir__doorbell_wake(struct weir__doorbell *bell)
 {
 	const uint64_t one = 1;
 
+	weir__point("bell wake");
 	/* Of several ringers, the one that takes the mark away wakes the sleeper. */
 	if (!__atomic_exchange_n(&bell->sleeping, 0, __ATOMIC_ACQ_REL))
 		return;
@@ -34,8 +35,10 @@ void weir__doorbell_wake(struct weir__doorbell *bell)
 void weir__doorbell_awake(struct weir__doorbell *bell, bool rung)
 {
 	uint64_t count;
-	bool marked = __atomic_exchange_n(&bell->sleeping, 0, __ATOMIC_ACQ_REL);
+	bool marked;
 
+	weir__point("bell awake");
+	marked = __atomic_exchange_n(&bell->sleeping, 0, __ATOMIC_ACQ_REL);
 	/* If a ringer took the mark away, its write is there or comes: it is read now, or ends the next
 	 * poll() at once. */
 	if (rung || !marked)

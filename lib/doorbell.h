@@ -46,6 +46,7 @@ static inline void weir__doorbell_ring_slowly(struct weir__doorbell *bell)
 /* The worker will block. It must pass a barrier after this, then look for work, then block. */
 static inline void weir__doorbell_sleep(struct weir__doorbell *bell)
 {
+	weir__point("bell sleep");
 	__atomic_store_n(&bell->sleeping, 1, __ATOMIC_RELAXED);
 }
 

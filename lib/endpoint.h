@@ -5,6 +5,8 @@
 
 #include <weir/pipeline.h>
 
+#include "point.h"
+
 struct weir__endpoint {
 	const struct weir_endpoint_type *type;
 	char *name;
@@ -39,11 +41,13 @@ void weir__endpoint_gone(struct weir__worker *worker, struct weir__endpoint *end
  */
 static inline bool weir__endpoint_dead(const struct weir__endpoint *endpoint)
 {
+	weir__point("endpoint dead?");
 	return __atomic_load_n(&endpoint->status, __ATOMIC_ACQUIRE) == WEIR_ENDPOINT_DEAD;
 }
 
 static inline bool weir__endpoint_up(const struct weir__endpoint *endpoint)
 {
+	weir__point("endpoint up?");
 	return __atomic_load_n(&endpoint->status, __ATOMIC_ACQUIRE) == WEIR_ENDPOINT_UP;
 }
 

@@ -102,6 +102,7 @@ void weir__grace_answer(struct weir__worker *worker)
 {
 	const uint64_t asked = __atomic_load_n(&worker->asked, __ATOMIC_ACQUIRE);
 
+	weir__point("grace answer");
 	__atomic_store_n(&worker->answered, asked, __ATOMIC_RELEASE);
 	weir__doorbell_ring_slowly(&worker->pipeline->bell);
 }

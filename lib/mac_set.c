@@ -1,58 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdlib.h>
-
 #include "mac_set.h"
 
-bool weir__mac_set_init(struct weir__mac_set *set, size_t n)
+int weir__mac_set_init(struct weir__mac_set *set, uint32_t capacity)
 {
-	unsigned log = 1;
-
-	*set = (struct weir__mac_set){ 0 };
-	if (n == 0)
-		return true;
-	while ((size_t)1 << log < n * 2)
-		log++;
-	set->shift = 64 - log;
-	set->slots = calloc((size_t)1 << log, sizeof(*set->slots));
-	return set->slots;
+	return weir__table_init(&set->table, capacity);
 }
 
-void weir__mac_set_free(struct weir__mac_set *set)
+void weir__mac_set_fini(struct weir__mac_set *set)
 {
-	free(set->slots);
+	weir__table_fini(&set->table);
 	*set = (struct weir__mac_set){ 0 };
 }
 
-static struct weir__mac_length length_of(unsigned bits)
+static uint64_t key_of(const uint8_t mac[6], unsigned bits)
 {
-	uint8_t mask[8] = { 0 };
-	uint8_t tag[8] = { [7] = (uint8_t)(bits + 1) };
-
-	for (unsigned bit = 0; bit < bits; bit++)
-		mask[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-	return (struct weir__mac_length){ weir__mac_load(mask), weir__mac_load(tag) };
-}
-
-static void add_length(struct weir__mac_set *set, struct weir__mac_length length)
-{
-	for (unsigned i = 0; i < set->n_lengths; i++)
-		if (set->lengths[i].tag == length.tag)
-			return;
-	set->lengths[set->n_lengths++] = length;
-}
-
-void weir__mac_set_add(struct weir__mac_set *set, const uint8_t mac[6], unsigned bits)
-{
-	const struct weir__mac_length length = length_of(bits);
-	const size_t last = ((size_t)1 << (64 - set->shift)) - 1;
 	uint8_t bytes[8] = { 0 };
-	weir__mac_key key;
-	size_t i;
 
 	memcpy(bytes, mac, 6);
-	key = weir__mac_load(bytes) | length.tag;
-	for (i = weir__mac_slot(set, key); set->slots[i] && set->slots[i] != key;)
-		i = (i + 1) & last;
-	set->slots[i] = key;
-	add_length(set, length);
+	return weir__mac_key(weir__mac_load(bytes), bits);
+}
+
+/* Release pairs with the acquire in weir__mac_set_has(). */
+static void set_lengths(struct weir__mac_set *set, uint64_t lengths)
+{
+	__atomic_store_n(&set->lengths, lengths, __ATOMIC_RELEASE);
+}
+
+int weir__mac_set_add(struct weir__mac_set *set, const uint8_t mac[6], unsigned bits)
+{
+	const int added = weir__table_add(&set->table, key_of(mac, bits));
+
+	if (added <= 0)
+		return added;
+	if (set->n[bits]++ == 0)
+		set_lengths(set, set->lengths | 1ull << bits);
+	return 0;
+}
+
+bool weir__mac_set_remove(struct weir__mac_set *set, const uint8_t mac[6], unsigned bits)
+{
+	if (!weir__table_remove(&set->table, key_of(mac, bits)))
+		return false;
+	if (--set->n[bits] == 0)
+		set_lengths(set, set->lengths & ~(1ull << bits));
+	return true;
+}
+
+bool weir__mac_set_find(const struct weir__mac_set *set, uint64_t mac, uint64_t lengths)
+{
+	do {
+		if (weir__table_has(&set->table, weir__mac_key(mac, (unsigned)__builtin_ctzll(lengths))))
+			return true;
+		lengths &= lengths - 1;
+	} while (lengths);
+	return false;
 }

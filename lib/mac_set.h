@@ -1,72 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A set of MAC prefixes that never changes once it is built: an open hash table, at most half full, and one
- * look into it for each length of prefix that the set has, usually one. What a look costs does not depend on
- * the entries.
+ * A set of MAC prefixes: a table, and one look into it for each length of prefix that the set has, usually
+ * one. What a look costs does not depend on the entries. One thread changes a set while others look into it.
  */
 #ifndef WEIR__MAC_SET_H
 #define WEIR__MAC_SET_H
 
-#include <string.h>
+#include "bytes.h"
+#include "table.h"
 
-#include <weir/base.h>
-
-/*
- * A prefix as 8 bytes in memory order: the address with the bits behind the prefix 0, a zero byte, and the
- * length of the prefix plus 1. So prefixes of different lengths differ, and no prefix is 0, which marks a
- * free slot.
- */
-typedef uint64_t weir__mac_key;
-
-struct weir__mac_length {
-	uint64_t mask;     /* of the address bytes */
-	weir__mac_key tag; /* of the length byte */
-};
-
+/* Zeros are an empty set, to which nothing can be added before weir__mac_set_init(). */
 struct weir__mac_set {
-	weir__mac_key *slots; /* NULL: an empty set */
-	unsigned shift;       /* 64 less the logarithm of the slots */
-	unsigned n_lengths;
-	struct weir__mac_length lengths[49];
+	uint64_t lengths; /* bit n: there are prefixes of n bits. 0: no look at the rest */
+	struct weir__table table;
+	uint32_t n[49]; /* prefixes of each length; the writer's */
 };
 
-/* Makes room for n prefixes. False: no memory. */
-bool weir__mac_set_init(struct weir__mac_set *set, size_t n);
-void weir__mac_set_free(struct weir__mac_set *set);
+/* Makes room for so many prefixes in an empty set, into which others may look already. Returns 0 or -ENOMEM.
+ */
+int weir__mac_set_init(struct weir__mac_set *set, uint32_t capacity);
+void weir__mac_set_fini(struct weir__mac_set *set);
 
-/* Adds a prefix, whose bits behind it are 0; one that is there already is added once. At most n calls. */
-void weir__mac_set_add(struct weir__mac_set *set, const uint8_t mac[6], unsigned bits);
+/* A prefix, whose bits behind it are 0. Returns 0 or -ENOSPC; adding one that is there changes nothing. */
+int weir__mac_set_add(struct weir__mac_set *set, const uint8_t mac[6], unsigned bits);
 
-/* The address at p with anything in the last two bytes: p must have 8. */
+/* Returns whether it was there. */
+bool weir__mac_set_remove(struct weir__mac_set *set, const uint8_t mac[6], unsigned bits);
+
+/* The address at p as the upper bits of a number, with anything in the lower 16: p must have 8 bytes. */
 static inline uint64_t weir__mac_load(const uint8_t *p)
 {
-	uint64_t value;
-
-	memcpy(&value, p, sizeof(value));
-	return value;
+	return weir__load_be64(p);
 }
 
-/* Addresses differ in few bits, at any end: fold, then multiply so that each bit reaches the top ones. */
-static inline size_t weir__mac_slot(const struct weir__mac_set *set, weir__mac_key key)
+/*
+ * The first bits of an address as a key of the table: with their number plus 1 in the lower 16 bits, so that
+ * prefixes of different lengths differ, and none is 0.
+ */
+static inline uint64_t weir__mac_key(uint64_t mac, unsigned bits)
 {
-	return (size_t)((key ^ key >> 32) * UINT64_C(0x9e3779b97f4a7c15) >> set->shift);
+	return (mac & ~UINT64_C(0) << 16 << (48 - bits)) | (bits + 1);
 }
 
-static inline bool weir__mac_set_has_key(const struct weir__mac_set *set, weir__mac_key key)
+static inline bool weir__mac_set_empty(const struct weir__mac_set *set)
 {
-	const size_t last = ((size_t)1 << (64 - set->shift)) - 1;
-
-	for (size_t i = weir__mac_slot(set, key); set->slots[i]; i = (i + 1) & last)
-		if (set->slots[i] == key)
-			return true;
-	return false;
+	return __atomic_load_n(&set->lengths, __ATOMIC_RELAXED) == 0;
 }
 
-/* Whether a prefix in the set begins the address, as weir__mac_load() gives it. */
+/* Looks for prefixes of these lengths. */
+bool weir__mac_set_find(const struct weir__mac_set *set, uint64_t mac, uint64_t lengths);
+
+/* Whether a prefix in the set begins the address, as weir__mac_load() gives it. Any thread. */
 static inline bool weir__mac_set_has(const struct weir__mac_set *set, uint64_t mac)
 {
-	for (unsigned i = 0; i < set->n_lengths; i++)
-		if (weir__mac_set_has_key(set, (mac & set->lengths[i].mask) | set->lengths[i].tag))
+	/* Acquire: the table was made before the first length was set. */
+	const uint64_t lengths = __atomic_load_n(&set->lengths, __ATOMIC_ACQUIRE);
+
+	return lengths && weir__mac_set_find(set, mac, lengths);
+}
+
+/* The same of a set that nobody changes any more, and faster. */
+static inline bool weir__mac_set_has_fixed(const struct weir__mac_set *set, uint64_t mac)
+{
+	for (uint64_t lengths = set->lengths; lengths; lengths &= lengths - 1)
+		if (weir__table_look(&set->table, weir__mac_key(mac, (unsigned)__builtin_ctzll(lengths))))
 			return true;
 	return false;
 }

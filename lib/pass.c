@@ -41,8 +41,7 @@ static void give_back(struct weir__worker *worker)
 {
 	const bool any = worker->stash[0].n || worker->stash[1].n;
 
-	weir__stash_empty(&worker->stash[0], worker->pool, false);
-	weir__stash_empty(&worker->stash[1], worker->pool, true);
+	weir__worker_give_back(worker);
 	if (any && weir__pool_fed(worker->pool))
 		weir__worker_ring_all(worker);
 }
@@ -214,6 +213,12 @@ static void adopt(struct weir__worker *worker, const struct weir__program *progr
 	worker->spin_min_ns = program->spin_min_ns;
 	worker->spin_max_ns = program->spin_max_ns;
 	worker->spin_ns = program->spin_min_ns;
+	if (worker->shape == program->shape->version)
+		return;
+	worker->shape = program->shape->version;
+	/* The last ones that it has rung may be others than those whom it concerns now: the consumer of a
+	 * ring, its producer, a worker that waits for buffers. */
+	weir__worker_ring_all(worker);
 }
 
 /* The program of this pass. What was published before a grace period was asked for is seen, because the

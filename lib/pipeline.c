@@ -94,8 +94,7 @@ int weir_pipeline_create(struct weir_pipeline **result, const struct weir_config
 		free(pipeline);
 		pipeline = NULL;
 	} else {
-		pipeline->drain_ms = config->drain_ms ? config->drain_ms : DEFAULT_DRAIN_MS;
-		pipeline->change_ms = config->change_ms ? config->change_ms : DEFAULT_CHANGE_MS;
+		weir__pipeline_set_times(pipeline, config);
 		pipeline->log = config->log;
 		pipeline->log_data = config->log_data;
 		init_locks(pipeline);
@@ -111,6 +110,12 @@ int weir_pipeline_create(struct weir_pipeline **result, const struct weir_config
 		weir_pipeline_destroy(pipeline);
 	weir__error_at(err, "%s", "");
 	return rc;
+}
+
+void weir__pipeline_set_times(struct weir_pipeline *pipeline, const struct weir_config *config)
+{
+	pipeline->drain_ms = config->drain_ms ? config->drain_ms : DEFAULT_DRAIN_MS;
+	pipeline->change_ms = config->change_ms ? config->change_ms : DEFAULT_CHANGE_MS;
 }
 
 int weir__pipeline_ready(const struct weir_pipeline *pipeline, struct weir_error *err)
@@ -340,15 +345,42 @@ int weir_pipeline_wait(struct weir_pipeline *pipeline, int timeout_ms)
 	return rc < 0 ? rc : 0;
 }
 
+/* The state of a stage; NULL: no such stage. With parts held. */
+static void *find_state(struct weir_pipeline *pipeline, const char *path, const struct weir_stage_type *type)
+{
+	const struct weir__place *place = weir__shape_place(pipeline->shape, path);
+
+	return place && place->type == type ? place->row->state : NULL;
+}
+
 const void *weir_pipeline_stage(struct weir_pipeline *pipeline, const char *path,
 				const struct weir_stage_type *type)
 {
-	const struct weir__place *place;
 	const void *state;
 
 	pthread_mutex_lock(&pipeline->parts);
-	place = weir__shape_place(pipeline->shape, path);
-	state = place && place->type == type ? place->row->state : NULL;
+	state = find_state(pipeline, path, type);
 	pthread_mutex_unlock(&pipeline->parts);
 	return state;
+}
+
+int weir__pipeline_with_stage(struct weir_pipeline *pipeline, const char *path,
+			      const struct weir_stage_type *type,
+			      int (*use)(void *state, void *data, struct weir_error *err), void *data,
+			      struct weir_error *err)
+{
+	struct weir_error unused;
+	void *state;
+	int code;
+
+	if (!err)
+		err = &unused;
+	weir__error_clear(err);
+	weir__error_at(err, "%s", path);
+	pthread_mutex_lock(&pipeline->parts);
+	state = find_state(pipeline, path, type);
+	code = state ? use(state, data, err) : weir_failed(err, -ENOENT, "no %s has this name", type->name);
+	pthread_mutex_unlock(&pipeline->parts);
+	weir__error_at(err, "%s", "");
+	return code;
 }

@@ -28,6 +28,8 @@ struct weir_pipeline {
 	pthread_mutex_t parts;
 	struct weir__shape *shape; /* changed with both held */
 	struct weir__totals gone;  /* of the rows that are no more; with parts held */
+	struct weir__shape
+		*replaced; /* a worker may still use and count what only they have; with parts held */
 	struct weir__retired *retired;
 	struct weir__doorbell bell; /* rung when a worker grants a grace period, and when it ends */
 	struct weir__watchdog watchdog;
@@ -46,8 +48,21 @@ struct weir_pipeline {
 void weir__log(struct weir_pipeline *pipeline, enum weir_log_level level, const char *format, ...)
 	WEIR_PRINTF(3, 4);
 
+/* Takes over how long calls wait. With control held, or before there is a pipeline for others. */
+void weir__pipeline_set_times(struct weir_pipeline *pipeline, const struct weir_config *config);
+
 /* Whether a control call may begin: 0, or -EBUSY in words in err. */
 int weir__pipeline_ready(const struct weir_pipeline *pipeline, struct weir_error *err);
+
+/*
+ * Calls use() with the state of the stage "chain/stage" of that type, with parts held: the state stays, and
+ * of two callers one waits. What use() puts into err gets the path in front. Returns what use() returns, or
+ * -ENOENT. Any thread but a worker's.
+ */
+int weir__pipeline_with_stage(struct weir_pipeline *pipeline, const char *path,
+			      const struct weir_stage_type *type,
+			      int (*use)(void *state, void *data, struct weir_error *err), void *data,
+			      struct weir_error *err);
 
 /* By when a change that begins now has to be made. */
 static inline uint64_t weir__change_deadline(const struct weir_pipeline *pipeline)

@@ -66,6 +66,8 @@ static bool extend_lists(const struct weir__pool *pool, uint32_t first, uint32_t
 		size_t size;
 		uint8_t *pages = list_pages(pool, list, first, n, false, &size);
 
+		if (size == 0)
+			continue; /* an emulator may not take it for success */
 		if (mprotect(pages, size, PROT_READ | PROT_WRITE) < 0)
 			return false;
 		if (pool->huge_pages)
@@ -141,6 +143,7 @@ int weir__pool_prepare(struct weir__pool *pool, uint32_t small, uint32_t jumbo, 
 	const uint32_t first_jumbo = WEIR__JUMBO_BASE + pool->jumbo;
 	uint8_t *room;
 
+	*growth = NULL;
 	if (small > WEIR__SMALL_MAX - pool->small || jumbo > WEIR__JUMBO_MAX - pool->jumbo)
 		return weir_failed(err, -EINVAL,
 				   "pool: %u small and %u jumbo buffers more are too many: it has %u and %u "
@@ -178,16 +181,18 @@ static void depot_put(struct weir__pool *pool, bool jumbo, const uint32_t *index
 {
 	struct weir__depot *depot = &pool->depot[jumbo];
 	struct weir__batch *batch = &pool->batches[index[0]];
-	uint64_t head = __atomic_load_n(&depot->head, __ATOMIC_RELAXED);
+	uint64_t head;
 
 	batch->n = n;
 	memcpy(batch->others, index + 1, (n - 1) * sizeof(index[0]));
 	/* First, because whoever takes them may count before this one would. */
 	__atomic_fetch_add(&depot->free, n, __ATOMIC_RELAXED);
-	do
+	head = __atomic_load_n(&depot->head, __ATOMIC_RELAXED); /* on the cache line that this has fetched */
+	do {
 		__atomic_store_n(&batch->next, (uint32_t)head, __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(&depot->head, &head, next_head(head, index[0] + 1), true,
-					    __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+		weir__point("depot put");
+	} while (!__atomic_compare_exchange_n(&depot->head, &head, next_head(head, index[0] + 1), true,
+					      __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 }
 
 /* Returns how many it took, 0 if there are none. */
@@ -207,6 +212,7 @@ static uint32_t depot_take(struct weir__pool *pool, bool jumbo, uint32_t *index)
 		/* Another one may take it now, and even put it back; this is memory all the same, and the tag
 		 * tells. */
 		next = __atomic_load_n(&batch->next, __ATOMIC_RELAXED);
+		weir__point("depot take");
 	} while (!__atomic_compare_exchange_n(&depot->head, &head, next_head(head, next), true,
 					      __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE));
 	__atomic_fetch_sub(&depot->free, batch->n, __ATOMIC_RELAXED);
@@ -223,10 +229,12 @@ static void fill_depot(struct weir__pool *pool, bool jumbo, uint32_t first, uint
 	while (n) {
 		const uint32_t last = n % batch ? n % batch : batch;
 		uint32_t index[WEIR_VECTOR_SIZE];
+		uint32_t i = 0;
 
 		n -= last;
-		for (uint32_t i = 0; i < last; i++)
+		do
 			index[i] = first + n + i;
+		while (++i < last);
 		depot_put(pool, jumbo, index, last);
 	}
 }
@@ -249,7 +257,7 @@ int weir__pool_grow(struct weir__pool *pool, uint32_t small, uint32_t jumbo, str
 	struct weir__growth *growth;
 	int rc = weir__pool_prepare(pool, small, jumbo, &growth, err);
 
-	if (rc == 0)
+	if (growth)
 		weir__pool_commit(pool, growth);
 	return rc;
 }

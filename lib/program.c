@@ -9,7 +9,7 @@ static size_t size_of(unsigned n_ops)
 	return sizeof(struct weir__program) + n_ops * sizeof(struct weir__op);
 }
 
-static uint64_t next_version(void)
+uint64_t weir__version_new(void)
 {
 	static uint64_t last; /* of all pipelines; 0 is the version of a worker that has run none yet */
 
@@ -21,7 +21,7 @@ struct weir__program *weir__program_new(unsigned n_ops)
 	struct weir__program *program = calloc(1, size_of(n_ops));
 
 	if (program)
-		program->version = next_version();
+		program->version = weir__version_new();
 	return program;
 }
 

@@ -47,6 +47,9 @@ struct weir__program {
 	struct weir__op ops[];
 };
 
+/* A number that was never given before; not 0. */
+uint64_t weir__version_new(void);
+
 /* An empty program with room for n_ops operations and a version of its own. NULL: no memory. */
 struct weir__program *weir__program_new(unsigned n_ops);
 

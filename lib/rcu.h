@@ -11,4 +11,10 @@
 
 #include <urcu-qsbr.h>
 
+#ifdef WEIR__TSAN
+/* ThreadSanitizer sees neither the barrier of liburcu's nor that its store is not a plain one. */
+#undef rcu_assign_pointer
+#define rcu_assign_pointer(p, v) __atomic_store_n(&(p), v, __ATOMIC_RELEASE)
+#endif
+
 #endif

@@ -10,7 +10,6 @@
 #include <ck_ring.h>
 
 #include "doorbell.h"
-#include "tsan.h"
 #include "vector.h"
 
 CK_RING_PROTOTYPE(weir__vector, weir__vector)
@@ -34,31 +33,24 @@ void weir__ring_fini(struct weir__ring *ring);
 static inline bool weir__ring_push(struct weir__ring *ring, const struct weir__vector *vector)
 {
 	unsigned used;
-	struct weir__vector *slot =
-		ck_ring_enqueue_reserve_spsc_size_weir__vector(&ring->ring, ring->slots, &used);
+	struct weir__vector *slot;
 
+	weir__point("ring push");
+	slot = ck_ring_enqueue_reserve_spsc_size_weir__vector(&ring->ring, ring->slots, &used);
 	if (!slot || used >= ring->capacity)
 		return false;
-	weir__tsan_hide();
 	*slot = *vector;
-	weir__tsan_show();
-	weir__tsan_release(&ring->ring.p_tail);
 	/* Publishes the slot behind a store barrier, which pairs with the load barrier of the dequeue. */
 	ck_ring_enqueue_commit_spsc(&ring->ring);
+	weir__point("ring pushed");
 	return true;
 }
 
 /* Takes the oldest vector. Returns false if there is none. The consumer's thread. */
 static inline bool weir__ring_pop(struct weir__ring *ring, struct weir__vector *vector)
 {
-	bool got;
-
-	weir__tsan_hide();
-	got = ck_ring_dequeue_spsc_weir__vector(&ring->ring, ring->slots, vector);
-	weir__tsan_show();
-	if (got)
-		weir__tsan_acquire(&ring->ring.p_tail);
-	return got;
+	weir__point("ring pop");
+	return ck_ring_dequeue_spsc_weir__vector(&ring->ring, ring->slots, vector);
 }
 
 /*
@@ -84,6 +76,7 @@ static inline void weir__ring_made_room(struct weir__ring *ring, struct weir__do
 /* Vectors in the ring; exact at rest. Any thread. */
 static inline uint32_t weir__ring_size(const struct weir__ring *ring)
 {
+	weir__point("ring size");
 	return ck_ring_size(&ring->ring);
 }
 

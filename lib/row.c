@@ -92,6 +92,8 @@ void weir__row_free(struct weir__row *row)
 	if (!row)
 		return;
 	weir__ring_fini(&row->ring);
+	if (row->state && row->type->destroy)
+		row->type->destroy(row->state);
 	free(row->state);
 	free(row->path);
 	free(row);

@@ -21,6 +21,7 @@ struct weir__place {
 };
 
 struct weir__shape {
+	uint64_t version; /* no two shapes have the same */
 	unsigned n_endpoints;
 	unsigned n_workers;
 	unsigned n_places;
@@ -31,6 +32,7 @@ struct weir__shape {
 		spinning; /* workers that were to spin but may not, as there are too few processors; else 0 */
 	const struct weir__program *programs[WEIR_WORKERS_MAX]; /* of the workers, in their order */
 	struct weir_worker given[WEIR_WORKERS_MAX];             /* what the configuration says of them */
+	struct weir__shape *next;                               /* of those that were replaced */
 	struct weir__place places[];                            /* in the order of the configuration */
 };
 

@@ -187,9 +187,17 @@ static bool drops_when_full(const struct node *a, const struct node *b)
 	return false;
 }
 
-/* An input that leads to a drained ring is held; and one that leads to a held ring that would drop. */
+/*
+ * An input that leads to a drained ring is held, and one that leads to a held ring that would drop. But a
+ * held ring to which a drained one leads is drained too, as there might be no room for what comes.
+ */
 static bool spread_rest(struct node *a, struct node *b)
 {
+	if (a->drained && b->held && leads_to(a, b)) {
+		b->held = false;
+		b->drained = true;
+		return true;
+	}
 	if (a->held || a->drained || !leads_to(a, b))
 		return false;
 	a->held = b->drained || (b->held && drops_when_full(a, b));

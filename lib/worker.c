@@ -242,12 +242,18 @@ int weir__worker_create(struct weir__worker **result, struct weir_pipeline *pipe
 	return 0;
 }
 
+void weir__worker_give_back(struct weir__worker *worker)
+{
+	weir__stash_empty(&worker->stash[0], worker->pool, false);
+	weir__stash_empty(&worker->stash[1], worker->pool, true);
+	__atomic_store_n(&worker->stashed, 0, __ATOMIC_RELAXED);
+}
+
 void weir__worker_destroy(struct weir__worker *worker)
 {
 	if (!worker)
 		return;
-	weir__stash_empty(&worker->stash[0], worker->pool, false);
-	weir__stash_empty(&worker->stash[1], worker->pool, true);
+	weir__worker_give_back(worker);
 	weir__doorbell_close(&worker->bell);
 	free(worker->scratch);
 	free(worker);

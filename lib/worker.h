@@ -34,6 +34,7 @@ struct weir__worker {
 	_Alignas(
 		64) uint64_t ready; /* inputs that may have packets, by bit: the rest would only say EAGAIN */
 	uint64_t version;           /* of the program that it runs */
+	uint64_t shape;             /* version of the shape of that program */
 	uint64_t answered;          /* the last grace period that it has granted; read by others */
 	uint32_t offline;           /* it holds nothing, and looks at asked before it does; read by others */
 	uint64_t hung_up;           /* inputs whose descriptor hung up, by bit */
@@ -115,6 +116,10 @@ bool weir__worker_pass(struct weir__worker *worker);
 
 /* Blocks until there may be something to do. The worker's thread, online. */
 void weir__worker_sleep(struct weir__worker *worker);
+
+/* Everything in the stashes goes back to the pool; the caller rings who waits for it. The worker's thread, or
+ * any while it does not run. */
+void weir__worker_give_back(struct weir__worker *worker);
 
 /* Frees buffers into the stash. The worker's thread, or any while it does not run. */
 void weir__worker_free(struct weir__worker *worker, const uint32_t *index, uint32_t n, const char *path);

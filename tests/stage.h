@@ -65,6 +65,8 @@ static inline void stage_close(struct stage *stage)
 	stage_clear(stage);
 	if (stage->type->release)
 		stage->type->release(stage->config);
+	if (stage->type->destroy)
+		stage->type->destroy(stage->state);
 	free(stage->config);
 	free(stage->state);
 	free(stage->bufs);

@@ -88,18 +88,20 @@ struct weir_apply {
 /*
  * Makes the pipeline what config says, by doing only the difference. Parts are told by their names: a stage
  * of the same path and type keeps its state and counters, an endpoint of the same name, type and options
- * stays open, a worker of the same name goes on. A pipeline that does not run is changed too.
+ * stays open, a worker of the same name goes on. A pipeline that does not run is changed too. The log stays
+ * the one that it was created with.
  *
  *	weir_pipeline_apply(pipeline, &config, &err);
  *	weir_pipeline_apply(pipeline, &config, &err, .dry_run = true, .report = &report);
  *
  * Errors: those of weir_pipeline_create() and _start(), and -ETIMEDOUT: a writer took nothing, or a worker
- * was stuck, until the deadline.
+ * was stuck, until the deadline. -EINPROGRESS is none: the change is made, but a worker that got stuck at the
+ * last moment has not taken it up yet; err names it.
  */
-#define weir_pipeline_apply(pipeline, config, ...) weir__pipeline_apply_args(pipeline, config, __VA_ARGS__)
-#define weir__pipeline_apply_args(pipeline, config, err, ...) \
-	weir_pipeline_apply_with(pipeline, config, err,       \
-				 &(const struct weir_apply){ .weir_first = 0, ##__VA_ARGS__ })
+#define weir_pipeline_apply(pipeline, config, ...) \
+	weir__pipeline_apply(pipeline, config, __VA_ARGS__, .weir_first = 0)
+#define weir__pipeline_apply(pipeline, config, err, ...) \
+	weir_pipeline_apply_with(pipeline, config, err, &(const struct weir_apply){ __VA_ARGS__ })
 
 WEIR_API int weir_pipeline_apply_with(struct weir_pipeline *pipeline, const struct weir_config *config,
 				      struct weir_error *err, const struct weir_apply *options);

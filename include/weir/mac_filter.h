@@ -14,7 +14,7 @@
 #ifndef WEIR_MAC_FILTER_H
 #define WEIR_MAC_FILTER_H
 
-#include <weir/stage.h>
+#include <weir/pipeline.h>
 
 WEIR_BEGIN_DECLS
 
@@ -32,6 +32,40 @@ struct weir_mac_filter {
 	bool all_multicast;
 	bool no_broadcast;
 };
+
+enum weir_mac_list {
+	WEIR_MAC_OWN = 0,
+	WEIR_MAC_MULTICAST,
+	WEIR_MAC_ALLOW,
+	WEIR_MAC_DENY,
+	WEIR_MAC_ALLOW_SOURCE,
+	WEIR_MAC_DENY_SOURCE,
+};
+
+/*
+ * Adds one entry to a list of the stage "chain/stage" while traffic flows, at a cost that does not depend on
+ * how many there are; the worker filters by it from its next vector on:
+ *
+ *	weir_mac_filter_add(pipeline, "outbound/filter", WEIR_MAC_ALLOW_SOURCE, "02:00:00:00:00:07", &err);
+ *
+ * The entry counts as one of the option's: with the first one of own or allow_source, a filter that had none
+ * becomes strict. It is state, not configuration: it stays when the stage is configured anew, or kept by
+ * weir_pipeline_apply(), and is removed by weir_mac_filter_remove() alone. An entry is in its list once;
+ * adding it again changes nothing. So IP groups with one MAC address are one entry.
+ *
+ * Returns 0. Errors: -ENOENT (no such stage), -EINVAL (no such list, or not an entry of it), -ENOMEM, -ENOSPC
+ * (more than WEIR_MAC_FILTER_ENTRIES_MAX of a list were added). Any thread that is no worker.
+ */
+WEIR_API int weir_mac_filter_add(struct weir_pipeline *pipeline, const char *path, enum weir_mac_list list,
+				 const char *entry, struct weir_error *err);
+
+/*
+ * Removes an entry that was added. With the last one of own or allow_source, a filter whose option has none
+ * lets any pass again. Entries of the options are not touched: they stand until the stage is configured anew.
+ * Returns 0. Errors: -ENOENT (no such stage, or it was not added) and -EINVAL. Any thread that is no worker.
+ */
+WEIR_API int weir_mac_filter_remove(struct weir_pipeline *pipeline, const char *path, enum weir_mac_list list,
+				    const char *entry, struct weir_error *err);
 
 WEIR_API extern const struct weir_stage_type weir_mac_filter_type;
 

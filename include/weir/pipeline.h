@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A pipeline: pool, endpoints, chains and workers; created, started, read, stopped. Control calls on one
- * pipeline may come from any thread, one at a time. None of them may come from a worker.
+ * A pipeline: pool, endpoints, chains and workers; created, started, read, stopped; change.h changes it while
+ * it runs. Control calls may come from any thread but a worker; those that change something wait for each
+ * other. None may come while the pipeline is destroyed.
  */
 #ifndef WEIR_PIPELINE_H
 #define WEIR_PIPELINE_H
@@ -31,11 +32,15 @@ WEIR_API int weir_pipeline_start(struct weir_pipeline *pipeline, struct weir_err
  * Stops: reads no more, lets every packet in flight leave, ends the threads. Packets that cannot leave within
  * config.drain_ms (a blocked writer) are dropped, counted as "stopped"; then it returns -ETIMEDOUT, and the
  * pipeline is stopped all the same. A stopped pipeline keeps its devices and can be started again. 0 if it
- * did not run.
+ * did not run. If a worker is stuck in a stage for longer than config.change_ms, it returns -ETIMEDOUT too,
+ * the pipeline is not stopped, and only another stop can follow.
  */
 WEIR_API int weir_pipeline_stop(struct weir_pipeline *pipeline);
 
-/* Stops it if it runs, closes the endpoints, frees everything. NULL is allowed. */
+/*
+ * Stops it if it runs, closes the endpoints, frees everything. NULL is allowed. If a worker is stuck in a
+ * stage for longer than config.change_ms, all is left as it is: the worker may come back and need it.
+ */
 WEIR_API void weir_pipeline_destroy(struct weir_pipeline *pipeline);
 
 /*
@@ -63,7 +68,8 @@ WEIR_API int weir_pipeline_endpoint_recover(struct weir_pipeline *pipeline, cons
 
 /*
  * The state of an endpoint of that type, for the functions of the type (weir_tun_…). NULL: no such endpoint,
- * or one of another type. Valid until the pipeline is destroyed.
+ * or one of another type. Valid until the pipeline is destroyed or a change
+ * removes the endpoint.
  */
 WEIR_API void *weir_pipeline_endpoint(struct weir_pipeline *pipeline, const char *endpoint,
 				      const struct weir_endpoint_type *type);

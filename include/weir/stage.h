@@ -130,6 +130,8 @@ struct weir_stage_type {
 	/* Frees what configure() allocated; called when no worker can see the config any more. NULL: nothing
 	 * to free. */
 	void (*release)(void *config);
+	/* Frees what the state holds, which may be as it was made: zeros. NULL: nothing to free. */
+	void (*destroy)(void *state);
 
 	weir_process *process;
 };

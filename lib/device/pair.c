@@ -10,7 +10,6 @@
 #include "ip.h"
 #include "option.h"
 #include "reader.h"
-#include "tsan.h"
 
 #define PACKET_MAX 65535
 #define SLOTS_MAX  65535
@@ -154,11 +153,9 @@ static bool put(struct way *way, const void *bytes, uint32_t len)
 
 	if (!entry || used >= way->capacity)
 		return false;
-	weir__tsan_acquire(&way->ring.c_head);
 	slot->len = len;
 	memcpy(slot->bytes, bytes, len);
 	entry->value = slot;
-	weir__tsan_release(&way->ring.p_tail);
 	/* Publishes behind a store barrier, which pairs with the load barrier of the dequeue. */
 	ck_ring_enqueue_commit_spsc(&way->ring);
 	way->next = way->next == way->capacity ? 0 : way->next + 1;
@@ -172,11 +169,9 @@ static struct slot *peek(struct way *way)
 
 	if (way->held || ck_ring_size(&way->ring) == 0)
 		return way->held;
-	weir__tsan_acquire(&way->ring.p_tail);
 	/* The packet read last is read before the ring says that the next one was taken, as the sender may
 	 * then come to its slot. */
 	ck_pr_fence_load_store();
-	weir__tsan_release(&way->ring.c_head);
 	if (ck_ring_dequeue_spsc(&way->ring, way->entries, &taken))
 		way->held = taken;
 	return way->held;

@@ -11,6 +11,7 @@ struct events {
 	pthread_mutex_t lock;
 	unsigned n[WEIR_LOG_INFO + 1]; /* by level */
 	char error[256];               /* the last line of that level */
+	char warnings[4096];           /* the latest ones, one behind the other */
 };
 
 void events_init(struct events *events);
@@ -20,5 +21,9 @@ void events_log(void *data, enum weir_log_level level, const char *line);
 
 /* How many errors there were; the last one goes to line, unless that is NULL. */
 unsigned events_errors(struct events *events, char line[256]);
+
+/* Whether a warning contained the text since all were forgotten. */
+bool events_warned(struct events *events, const char *text);
+void events_forget(struct events *events);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <poll.h>
 #include <pthread.h>
+#include <sys/socket.h>
 
 #include "flow.h"
 #include "load.h"
@@ -9,7 +10,8 @@
 
 #define GOOD_DEAL_OF_BYTES     (256 << 10)
 #define GOOD_DEAL_OF_DATAGRAMS 500
-#define PATIENCE_MS            2 /* after which datagrams are taken as lost */
+#define PATIENCE_MS            2     /* after which datagrams are taken as lost */
+#define EXACT_BYTES            65536 /* under way of a stream of which nothing may get lost */
 
 struct load {
 	pthread_t thread;
@@ -34,7 +36,7 @@ static void pause_until_ready(struct load *load)
 		fds[side] = load->tcp ? (struct pollfd){ .fd = load->stream.fd[side],
 							 .events = stream_events(&load->stream, side) }
 				      : (struct pollfd){ .fd = load->flow.fd[side], .events = POLLIN };
-	if (poll(fds, 2, PATIENCE_MS) == 0 && !load->tcp)
+	if (poll(fds, 2, PATIENCE_MS) == 0 && !load->tcp && load->flow.options.lossy)
 		flow_give_up(&load->flow);
 }
 
@@ -95,12 +97,40 @@ struct load *load_udp_up_to(const struct site site[2], int family, unsigned pair
 	return start(load);
 }
 
+struct load *load_exact_tcp(const struct site site[2], int family, uint16_t port)
+{
+	struct load *load = make(true);
+	const int size = EXACT_BYTES;
+
+	stream_open(&load->stream, site, family, 0, port, STREAM_ENDLESS);
+	for (unsigned side = 0; side < 2; side++)
+		assert_int_equal(
+			setsockopt(load->stream.fd[side], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+	return start(load);
+}
+
+struct load *load_exact_udp(const struct site site[2], int family, uint16_t port, uint32_t window)
+{
+	struct load *load = make(false);
+	const struct flow_options options = {
+		.min = 8, .max = 1472, .window = window, .count = FLOW_ENDLESS
+	};
+
+	flow_open(&load->flow, site, family, 0, port, &options);
+	return start(load);
+}
+
 /* A load that has met an error moves nothing more: better say so than wait for it. */
 static uint64_t received(const struct load *load, unsigned side)
 {
 	if (__atomic_load_n(&load->failed, __ATOMIC_ACQUIRE))
 		fail_msg("%s", error_of(load));
 	return __atomic_load_n(&load->received[side], __ATOMIC_RELAXED);
+}
+
+uint64_t load_received(const struct load *load)
+{
+	return received(load, 0) + received(load, 1);
 }
 
 void load_wait(struct load *load)

@@ -19,6 +19,15 @@ struct load *load_udp(const struct site site[2], int family, unsigned pair);
 /* With datagrams of up to max bytes. */
 struct load *load_udp_up_to(const struct site site[2], int family, unsigned pair, uint32_t max);
 
+/* The same for traffic of which nothing may get lost or overtaken, at a port of its own. It is never more
+ * than a device and a socket hold, so that the kernel has no reason to drop. window: datagrams under way each
+ * way; 0: as many as it takes to keep everything busy. */
+struct load *load_exact_tcp(const struct site site[2], int family, uint16_t port);
+struct load *load_exact_udp(const struct site site[2], int family, uint16_t port, uint32_t window);
+
+/* Bytes or datagrams that have come through both ways. */
+uint64_t load_received(const struct load *load);
+
 /* Waits until a good deal more has come through both ways. */
 void load_wait(struct load *load);
 

@@ -60,9 +60,9 @@ static weir_verdict next(struct weir_buf *buf)
 		fake("in", .fake = &in), fake("out", .fake = &out, .any = true), \
 			fake("side", .fake = &side, .any = true)                 \
 	}
-#define SHAPE(workers_, ...)                                                          \
-	{                                                                             \
-		.endpoints = ENDS, .workers = { workers_ }, .chains = { __VA_ARGS__ } \
+#define SHAPE(workers_, ...)                                                                              \
+	{                                                                                                 \
+		.endpoints = ENDS, .workers = { workers_ }, .chains = { __VA_ARGS__ }, .change_ms = 60000 \
 	}
 #define CHAIN(name_, ...)                        \
 	{                                        \
@@ -70,6 +70,7 @@ static weir_verdict next(struct weir_buf *buf)
 	}
 #define A        WORKER("a")
 #define AB       WORKER("a"), WORKER("b")
+#define AC       WORKER("a"), WORKER("c")
 #define ABC      WORKER("a"), WORKER("b"), WORKER("c")
 #define READ(on) weir_read("in", .worker = on)
 #define RING(to) weir_ring(to)
@@ -170,10 +171,355 @@ static void from_each_to_each(void **state)
 	assert_int_equal(in.closed, 1);
 }
 
+struct looker {
+	struct weir_pipeline *pipeline;
+	bool stop;
+	uint64_t received, sent; /* that it has seen */
+	uint64_t went_back;
+};
+
+static void *look(void *argument)
+{
+	struct looker *looker = argument;
+
+	while (!fake_load(looker->stop)) {
+		struct weir_counters *counters = weir_counters_read(looker->pipeline);
+
+		if (counters->received < looker->received || counters->sent < looker->sent)
+			looker->went_back++;
+		looker->received = counters->received;
+		looker->sent = counters->sent;
+		weir_counters_free(counters);
+	}
+	return NULL;
+}
+
+/* What removed rows have counted is in the sums at every moment. */
+static void sums_never_go_back(void **state)
+{
+	struct looker looker = { .pipeline = create(&shapes[0]) };
+	pthread_t thread;
+
+	(void)state;
+	start(looker.pipeline);
+	assert_int_equal(pthread_create(&thread, NULL, look, &looker), 0);
+	for (unsigned round = 0; round < 20; round++)
+		for (unsigned i = 9; i < SHAPES; i++) {
+			const uint64_t before = passed();
+
+			fake_give(&in, 100);
+			apply(looker.pipeline, &shapes[i]);
+			wait_for(passed() > before);
+		}
+	fake_store(looker.stop, true);
+	pthread_join(thread, NULL);
+	assert_int_equal(looker.went_back, 0);
+	settle(looker.pipeline);
+	weir_pipeline_destroy(looker.pipeline);
+}
+
+/* --- what a change tells and keeps ------------------------------------------------------------------------
+ */
+
+static enum weir_fate fate_of(const struct weir_report *report, const char *kind, const char *name)
+{
+	for (unsigned i = 0; i < report->n_items; i++)
+		if (strcmp(report->items[i].kind, kind) == 0 && strcmp(report->items[i].name, name) == 0)
+			return report->items[i].fate;
+	fail_msg("the report has no %s %s", kind, name);
+	return WEIR_KEPT;
+}
+
+static const struct weir_config two_rings =
+	SHAPE(AB, CHAIN("main", READ("a"), RING("b"), weir_stats(), weir_ring("a", .name = "back"), OUT));
+static const struct weir_config other_worker =
+	SHAPE(AC, CHAIN("main", READ("a"), judge(.decide = next), RING("c"), weir_stats(), OUT));
+
+static void tells_what_it_does(void **state)
+{
+	struct weir_pipeline *pipeline = create(&two_rings);
+	struct weir_report *report;
+	struct weir_error err;
+
+	(void)state;
+	start(pipeline);
+	for (int dry_run = 1; dry_run >= 0; dry_run--) {
+		fake_give(&in, 1000);
+		assert_int_equal(weir_pipeline_apply(pipeline, &other_worker, &err, .report = &report,
+						     .dry_run = dry_run),
+				 0);
+		assert_int_equal(fate_of(report, "worker", "a"), WEIR_KEPT);
+		assert_int_equal(fate_of(report, "worker", "b"), WEIR_REMOVED);
+		assert_int_equal(fate_of(report, "worker", "c"), WEIR_CREATED);
+		assert_int_equal(fate_of(report, "endpoint", "in"), WEIR_KEPT);
+		assert_int_equal(fate_of(report, "endpoint", "out"), WEIR_KEPT);
+		assert_int_equal(fate_of(report, "reader", "main/read"), WEIR_KEPT);
+		assert_int_equal(fate_of(report, "stage", "main/stats"), WEIR_MOVED);
+		assert_int_equal(fate_of(report, "stage", "main/judge"), WEIR_CREATED);
+		assert_int_equal(fate_of(report, "ring", "main/ring"), WEIR_CHANGED);
+		assert_int_equal(fate_of(report, "ring", "main/back"), WEIR_REMOVED);
+		assert_int_equal(fate_of(report, "writer", "main/write"), WEIR_MOVED);
+		assert_int_equal(report->held, 1);
+		assert_int_equal(report->drained, 2);
+		weir_report_free(report);
+	}
+	/* Nothing is left to do. */
+	assert_int_equal(weir_pipeline_apply(pipeline, &other_worker, &err, .report = &report), 0);
+	for (unsigned i = 0; i < report->n_items; i++)
+		assert_int_equal(report->items[i].fate, WEIR_KEPT);
+	assert_int_equal(report->held, 0);
+	assert_int_equal(report->drained, 0);
+	weir_report_free(report);
+	settle(pipeline);
+	weir_pipeline_destroy(pipeline);
+}
+
+static uint64_t count_of(struct weir_pipeline *pipeline, const char *path)
+{
+	struct weir_counters *counters = weir_counters_read(pipeline);
+	const uint64_t n = packets_of(counters, path);
+
+	weir_counters_free(counters);
+	return n;
+}
+
+/* On its way from worker to worker a stage keeps what it has counted; and what is removed is not forgotten.
+ */
+static void keeps_state_and_counters(void **state)
+{
+	struct weir_pipeline *pipeline = create(&two_rings);
+	struct weir_stats_snapshot stats;
+	struct weir_counters *counters;
+
+	(void)state;
+	start(pipeline);
+	for (unsigned i = 0; i < 20; i++) {
+		fake_give(&in, 100);
+		wait_for(passed() == in.allowed);
+		apply(pipeline, i % 2 ? &two_rings : &other_worker);
+		assert_int_equal(count_of(pipeline, "main/stats"), in.allowed);
+		assert_int_equal(weir_stats_read(pipeline, "main/stats", 0, &stats), 0);
+		assert_int_equal(stats.packets, in.allowed);
+	}
+	apply(pipeline, &shapes[0]);
+	assert_int_equal(weir_stats_read(pipeline, "main/stats", 0, &stats), -ENOENT);
+	settle(pipeline);
+	counters = read_counters(pipeline);
+	assert_int_equal(counters->received, in.given);
+	assert_int_equal(counters->sent, in.given);
+	weir_counters_free(counters);
+	weir_pipeline_destroy(pipeline);
+}
+
+static void changes_one_that_does_not_run(void **state)
+{
+	struct weir_pipeline *pipeline = create(&shapes[0]);
+
+	(void)state;
+	for (unsigned i = 0; i < SHAPES; i++) {
+		apply(pipeline, &shapes[i]);
+		start(pipeline);
+		fake_give(&in, 100);
+		wait_for(passed() == in.allowed);
+		assert_int_equal(weir_pipeline_stop(pipeline), 0);
+	}
+	start(pipeline);
+	settle(pipeline);
+	weir_pipeline_destroy(pipeline);
+}
+
+/* --- threads, memory, endpoints ---------------------------------------------------------------------------
+ */
+
+static cpu_set_t cpus_of(struct weir_pipeline *pipeline, unsigned worker)
+{
+	cpu_set_t cpus;
+
+	pthread_getaffinity_np(pipeline->shape->workers[worker]->thread, sizeof(cpus), &cpus);
+	return cpus;
+}
+
+static unsigned first_cpu(void)
+{
+	cpu_set_t cpus;
+	unsigned cpu = 0;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(cpus), &cpus), 0);
+	while (!CPU_ISSET(cpu, &cpus))
+		cpu++;
+	return cpu;
+}
+
+static void pins_and_spins(void **state)
+{
+	struct weir_pipeline *pipeline = create(&shapes[0]);
+	struct weir_config config = shapes[0];
+	struct weir_report *report;
+	cpu_set_t cpus, all;
+	struct weir_error err;
+
+	(void)state;
+	start(pipeline);
+	all = cpus_of(pipeline, 0);
+	config.workers[0] = (struct weir_worker){ "a", .cpu = first_cpu(), .spin_us = 20 };
+	assert_int_equal(weir_pipeline_apply(pipeline, &config, &err, .report = &report), 0);
+	assert_int_equal(fate_of(report, "worker", "a"), WEIR_CHANGED);
+	weir_report_free(report);
+	cpus = cpus_of(pipeline, 0);
+	assert_int_equal(CPU_COUNT(&cpus), 1);
+	assert_true(CPU_ISSET(first_cpu(), &cpus));
+	assert_int_equal(pipeline->shape->programs[0]->spin_max_ns, 20000);
+	apply(pipeline, &shapes[0]);
+	cpus = cpus_of(pipeline, 0);
+	assert_true(CPU_EQUAL(&cpus, &all));
+	settle(pipeline);
+	weir_pipeline_destroy(pipeline);
+}
+
+static void grows_the_pool(void **state)
+{
+	struct weir_pipeline *pipeline = create(&shapes[0]);
+	struct weir_config config = shapes[0];
+	struct weir_report *report;
+	struct weir_counters *counters;
+	struct weir_error err;
+
+	(void)state;
+	start(pipeline);
+	fake_give(&in, 1000);
+	config.pool.buffers = 5000;
+	config.pool.jumbo = 100;
+	assert_int_equal(weir_pipeline_apply(pipeline, &config, &err, .report = &report), 0);
+	assert_int_equal(fate_of(report, "pool", "pool"), WEIR_CHANGED);
+	weir_report_free(report);
+	counters = weir_counters_read(pipeline);
+	assert_int_equal(counters->buffers, 5100);
+	weir_counters_free(counters);
+	/* It does not shrink. */
+	apply(pipeline, &shapes[0]);
+	counters = weir_counters_read(pipeline);
+	assert_int_equal(counters->buffers, 5100);
+	weir_counters_free(counters);
+	settle(pipeline);
+	weir_pipeline_destroy(pipeline);
+}
+
+static void replaces_an_endpoint(void **state)
+{
+	const struct weir_config other = {
+		.endpoints = { fake("in", .fake = &in), fake("out", .fake = &side, .any = true) },
+		.workers = { A },
+		.chains = { CHAIN("main", READ("a"), OUT) },
+	};
+	struct weir_pipeline *pipeline = create(&shapes[1]);
+	struct weir_report *report;
+	struct weir_error err;
+
+	(void)state;
+	start(pipeline);
+	fake_give(&in, 1000);
+	wait_for(passed() > 0);
+	assert_int_equal(weir_pipeline_apply(pipeline, &other, &err, .report = &report), 0);
+	assert_int_equal(fate_of(report, "endpoint", "in"), WEIR_KEPT);
+	assert_int_equal(fate_of(report, "endpoint", "out"), WEIR_CHANGED);
+	assert_int_equal(fate_of(report, "endpoint", "side"), WEIR_REMOVED);
+	weir_report_free(report);
+	assert_int_equal(out.closed, 1);
+	fake_give(&in, 1000);
+	settle(pipeline);
+	assert_true(side.taken > 0);
+	weir_pipeline_destroy(pipeline);
+}
+
+/* --- changes that fail ------------------------------------------------------------------------------------
+ */
+
+static int try_apply(struct weir_pipeline *pipeline, const struct weir_config *config, const char *text)
+{
+	struct weir_error err;
+	int rc = weir_pipeline_apply(pipeline, config, &err);
+
+	assert_string_equal(err.text, text);
+	return rc;
+}
+
+/* Whether the change gives up at what is not empty: on a busy machine, a worker may be the cause sooner. */
+static bool gives_up(struct weir_pipeline *pipeline, const struct weir_config *config, const char *text)
+{
+	struct weir_error err;
+
+	assert_int_equal(weir_pipeline_apply(pipeline, config, &err, .deadline_ms = 50), -ETIMEDOUT);
+	return strcmp(err.text, text) == 0;
+}
+
+static void leaves_everything_when_refused(void **state)
+{
+	const struct weir_config unopened = {
+		.endpoints = { fake("in", .fake = &in), fake("out", .fake = &out, .any = true),
+			       fake("side", .fake = &side, .any = true), fake("third", .fail = -EBUSY) },
+		.workers = { ABC },
+		.chains = { CHAIN("main", READ("c"), RING("b"), OUT),
+			    CHAIN("third", weir_read("third", .worker = "a"), SIDE) },
+	};
+	const struct weir_config unfit = {
+		.endpoints = { fake("in", .fake = &in), fake("out", .fake = &out, .headroom = 1000) },
+		.workers = { A },
+		.chains = { CHAIN("main", READ("a"), OUT) },
+	};
+	const struct weir_config invalid = SHAPE(A, CHAIN("main", READ("x"), OUT));
+	struct weir_pipeline *pipeline = create(&shapes[8]);
+	const struct weir__shape *shape = pipeline->shape;
+
+	(void)state;
+	start(pipeline);
+	fake_give(&in, 1000);
+	assert_int_equal(try_apply(pipeline, &invalid, "main/read: worker: no worker is named 'x'"), -EINVAL);
+	assert_int_equal(
+		try_apply(pipeline, &unfit,
+			  "pool: headroom: the chains prepend 1000 bytes, and the pool was made with "
+			  "144"),
+		-EINVAL);
+	assert_int_equal(try_apply(pipeline, &unopened, "endpoint third: Device or resource busy"), -EBUSY);
+	assert_ptr_equal(pipeline->shape, shape);
+	assert_int_equal(out.opened, 1);
+	settle(pipeline);
+	weir_pipeline_destroy(pipeline);
+}
+
+/* A writer that takes nothing holds up what is before it, but no change for longer than its deadline. */
+static void gives_up_at_a_blocked_writer(void **state)
+{
+	const struct weir_config elsewhere = SHAPE(AC, CHAIN("main", READ("a"), RING("c"), OUT));
+	struct weir_pipeline *pipeline = create(&shapes[4]);
+
+	(void)state;
+	out.room = 100;
+	start(pipeline);
+	fake_give(&in, 2000);
+	wait_for(passed() == 100);
+	wait_for(gives_up(pipeline, &shapes[0], "main/ring is not empty: what is behind it takes nothing"));
+	/* It can be moved elsewhere with what waits for it. */
+	apply(pipeline, &elsewhere);
+	fake_take(&out, UINT64_MAX / 2);
+	apply(pipeline, &shapes[0]);
+	settle(pipeline);
+	weir_pipeline_destroy(pipeline);
+}
+
 int main(void)
 {
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(from_each_to_each, setup, teardown),
+		TEST(from_each_to_each),
+		TEST(sums_never_go_back),
+		TEST(tells_what_it_does),
+		TEST(keeps_state_and_counters),
+		TEST(changes_one_that_does_not_run),
+		TEST(pins_and_spins),
+		TEST(grows_the_pool),
+		TEST(replaces_an_endpoint),
+		TEST(leaves_everything_when_refused),
+		TEST(gives_up_at_a_blocked_writer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
+
 #include "stage.h"
 
-#include <weir/mac_filter.h>
+#include <weir/weir.h>
 
 #include "address.h"
+#include "mac_filter.h"
+#include "sanitizer.h"
 
 #define OWN       "02:00:00:00:00:01"
 #define OTHER     "02:00:00:00:00:02"
@@ -405,6 +409,423 @@ static void says_everything_that_is_wrong(void **state)
 		       "deny_source[0]: '02:00:00:00:00:01/49' is not a MAC address");
 }
 
+static void add(struct stage *stage, enum weir_mac_list list, const char *entry)
+{
+	if (weir__mac_filter_add(stage->state, list, entry, &stage->err) < 0)
+		fail_msg("refused: %s", stage->err.text);
+}
+
+static void take_out(struct stage *stage, enum weir_mac_list list, const char *entry)
+{
+	if (weir__mac_filter_remove(stage->state, list, entry, &stage->err) < 0)
+		fail_msg("refused: %s", stage->err.text);
+}
+
+static void the_first_own_address_makes_it_strict(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	configure(&stage, ROW(weir_mac_filter()));
+	expect(&stage, OTHER, PEER, "next");
+	add(&stage, WEIR_MAC_OWN, OWN);
+	expect(&stage, OWN, PEER, "next");
+	expect(&stage, OTHER, PEER, "destination");
+	expect(&stage, BROADCAST, PEER, "next");
+	add(&stage, WEIR_MAC_OWN, OTHER);
+	take_out(&stage, WEIR_MAC_OWN, OWN);
+	expect(&stage, OWN, PEER, "destination");
+	expect(&stage, OTHER, PEER, "next");
+	take_out(&stage, WEIR_MAC_OWN, OTHER);
+	expect(&stage, OWN, PEER, "next");
+	expect(&stage, PEER, PEER, "next");
+	stage_close(&stage);
+}
+
+static void the_first_allowed_source_makes_it_strict(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	configure(&stage, ROW(weir_mac_filter()));
+	add(&stage, WEIR_MAC_ALLOW_SOURCE, "02:00:00:00:00:80/41");
+	expect(&stage, OWN, PEER, "next");
+	expect(&stage, OWN, OTHER, "source");
+	take_out(&stage, WEIR_MAC_ALLOW_SOURCE, "02:00:00:00:00:80/41");
+	expect(&stage, OWN, OTHER, "next");
+	stage_close(&stage);
+
+	/* The option is given, though it has no entry: strict before and after. */
+	configure(&stage, ROW(weir_mac_filter(.allow_source = (const char *const[]){ NULL })));
+	add(&stage, WEIR_MAC_ALLOW_SOURCE, PEER);
+	expect(&stage, OWN, PEER, "next");
+	take_out(&stage, WEIR_MAC_ALLOW_SOURCE, PEER);
+	expect(&stage, OWN, PEER, "source");
+	stage_close(&stage);
+}
+
+static void takes_groups_that_are_joined_later(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	configure(&stage, ROW(weir_mac_filter(.multicast = WEIR_LIST(ALL_HOSTS))));
+	add(&stage, WEIR_MAC_MULTICAST, "ff02::1");
+	add(&stage, WEIR_MAC_MULTICAST, "239.129.2.3");
+	expect(&stage, ALL_HOSTS, PEER, "next");
+	expect(&stage, ALL_NODES, PEER, "next");
+	expect(&stage, "01:00:5e:01:02:03", PEER, "next");
+	take_out(&stage, WEIR_MAC_MULTICAST, ALL_NODES);
+	expect(&stage, ALL_NODES, PEER, "destination");
+	expect(&stage, "01:00:5e:01:02:03", PEER, "next");
+	stage_close(&stage);
+}
+
+static void allows_and_denies_what_is_added(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	configure(&stage, ROW(weir_mac_filter(.own = WEIR_LIST(OWN), .deny = WEIR_LIST("00:1b:21:00"))));
+	expect(&stage, "00:1b:21:01:00:00", PEER, "destination");
+	add(&stage, WEIR_MAC_ALLOW, "00:1b:21");
+	expect(&stage, "00:1b:21:01:00:00", PEER, "next");
+	expect(&stage, "00:1b:21:00:00:00", PEER, "denied_destination");
+	add(&stage, WEIR_MAC_DENY, "00:1b:21:01");
+	expect(&stage, "00:1b:21:01:00:00", PEER, "denied_destination");
+	expect(&stage, "00:1b:21:02:00:00", PEER, "next");
+	add(&stage, WEIR_MAC_DENY_SOURCE, PEER);
+	expect(&stage, "00:1b:21:02:00:00", PEER, "denied_source");
+	expect(&stage, "00:1b:21:02:00:00", OTHER, "next");
+	take_out(&stage, WEIR_MAC_DENY_SOURCE, PEER);
+	take_out(&stage, WEIR_MAC_DENY, "00:1b:21:01");
+	expect(&stage, "00:1b:21:01:00:00", PEER, "next");
+	take_out(&stage, WEIR_MAC_ALLOW, "00:1b:21");
+	expect(&stage, "00:1b:21:01:00:00", PEER, "destination");
+	stage_close(&stage);
+}
+
+static void adding_twice_is_adding_once(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	configure(&stage, ROW(weir_mac_filter(.deny = WEIR_LIST(OTHER))));
+	add(&stage, WEIR_MAC_DENY, OWN);
+	add(&stage, WEIR_MAC_DENY, "02-00-00-00-00-01");
+	take_out(&stage, WEIR_MAC_DENY, OWN);
+	expect(&stage, OWN, PEER, "next");
+
+	/* An entry of the option stays, whether it was added too or not. */
+	add(&stage, WEIR_MAC_DENY, OTHER);
+	take_out(&stage, WEIR_MAC_DENY, OTHER);
+	expect(&stage, OTHER, PEER, "denied_destination");
+	stage_close(&stage);
+}
+
+/* The state goes on under another configuration. */
+static void what_was_added_survives_a_configuration(void **state)
+{
+	struct stage first, second;
+	void *unused;
+
+	(void)state;
+	configure(&first, ROW(weir_mac_filter(.deny = WEIR_LIST(OTHER))));
+	configure(&second, ROW(weir_mac_filter(.own = WEIR_LIST(OWN, OTHER))));
+	add(&first, WEIR_MAC_DENY, OWN);
+	unused = second.state;
+	second.state = first.state;
+	first.state = unused;
+	expect(&second, OTHER, PEER, "next");
+	expect(&second, OWN, PEER, "denied_destination");
+	expect(&first, OWN, PEER, "next");
+	stage_close(&first);
+	stage_close(&second);
+}
+
+static void expect_error(struct stage *stage, int code, int expected, const char *text)
+{
+	assert_int_equal(code, expected);
+	assert_int_equal(stage->err.code, expected);
+	assert_string_equal(stage->err.text, text);
+	weir__error_clear(&stage->err);
+}
+
+static void says_what_is_wrong_with_an_entry(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	configure(&stage, ROW(weir_mac_filter(.deny = WEIR_LIST(OTHER))));
+	expect_error(&stage, weir__mac_filter_add(stage.state, WEIR_MAC_OWN, "02:zz", &stage.err), -EINVAL,
+		     "own: '02:zz' is not a MAC address");
+	expect_error(&stage, weir__mac_filter_add(stage.state, WEIR_MAC_MULTICAST, "10.9.0.1", &stage.err),
+		     -EINVAL, "multicast: '10.9.0.1' is not a group address");
+	expect_error(&stage, weir__mac_filter_remove(stage.state, WEIR_MAC_ALLOW, "1/49", &stage.err),
+		     -EINVAL, "allow: '1/49' is not a MAC address");
+	expect_error(&stage, weir__mac_filter_add(stage.state, (enum weir_mac_list)6, OWN, &stage.err),
+		     -EINVAL, "list: 6 is none");
+	expect_error(&stage, weir__mac_filter_remove(stage.state, WEIR_MAC_DENY, OTHER, &stage.err), -ENOENT,
+		     "deny: '" OTHER "' was not added");
+	add(&stage, WEIR_MAC_DENY_SOURCE, "00:1b:21");
+	expect_error(&stage,
+		     weir__mac_filter_remove(stage.state, WEIR_MAC_DENY_SOURCE, "00:1b:21:00", &stage.err),
+		     -ENOENT, "deny_source: '00:1b:21:00' was not added");
+	expect(&stage, OTHER, PEER, "denied_destination");
+	expect(&stage, OWN, "00:1b:21:00:00:00", "denied_source");
+	stage_close(&stage);
+}
+
+static void takes_as_many_additions_as_it_says(void **state)
+{
+	const unsigned n = WEIR_MAC_FILTER_ENTRIES_MAX;
+	struct stage stage;
+	char text[24];
+
+	(void)state;
+	configure(&stage, ROW(weir_mac_filter()));
+	for (unsigned i = 0; i < n; i++) {
+		mac_text(text, nth_mac(i), 48);
+		add(&stage, WEIR_MAC_ALLOW_SOURCE, text);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		mac_text(text, nth_mac(i), 48);
+		expect(&stage, OWN, text, "next");
+		mac_text(text, nth_mac(i) ^ 0x000000800000, 48);
+		expect(&stage, OWN, text, "source");
+	}
+	expect_error(
+		&stage,
+		weir__mac_filter_add(stage.state, WEIR_MAC_ALLOW_SOURCE, "f0:00:00:00:00:01", &stage.err),
+		-ENOSPC, "allow_source: 'f0:00:00:00:00:01' would be one more than 65536 entries");
+	add(&stage, WEIR_MAC_ALLOW_SOURCE, "02:00:00:00:00:00"); /* the first of them again */
+	add(&stage, WEIR_MAC_DENY_SOURCE, "f0:00:00:00:00:01");  /* each list has room of its own */
+	for (unsigned i = 0; i < n; i++) {
+		mac_text(text, nth_mac(i), 48);
+		take_out(&stage, WEIR_MAC_ALLOW_SOURCE, text);
+	}
+	expect(&stage, OWN, PEER, "next");
+	stage_close(&stage);
+}
+
+/* Prefixes come and go at random, in the option and in what is added; a list of all decides what is right. */
+static void is_what_a_list_of_prefixes_would_be(void **state)
+{
+	enum { PREFIXES = 40, OPTION = 8 };
+	char texts[PREFIXES][24], text[24];
+	const char *option[OPTION + 1] = { NULL };
+	uint64_t prefix[PREFIXES], seed = 1;
+	unsigned bits[PREFIXES], denied = 0;
+	bool in[PREFIXES] = { false };
+	struct stage stage;
+
+	(void)state;
+	/* Few different bits, so that prefixes lie within each other. */
+	for (unsigned i = 0; i < PREFIXES; i++) {
+		bits[i] = 2 + (unsigned)(random_bits(&seed) % 47);
+		prefix[i] = (random_bits(&seed) & 0xc00300040001) & mask(bits[i]);
+		mac_text(texts[i], prefix[i], bits[i]);
+		if (i < OPTION)
+			option[i] = texts[i];
+	}
+	configure(&stage, ROW(weir_mac_filter(.promiscuous = true, .deny = option)));
+	for (unsigned round = 0; round < TEST_ROUNDS(400000); round++) {
+		const unsigned i = (unsigned)(random_bits(&seed) % PREFIXES);
+		const uint64_t mac = (random_bits(&seed) & 0xc00300040001);
+		bool expected = false;
+
+		in[i] = random_bits(&seed) % 8 == 0;
+		if (in[i])
+			add(&stage, WEIR_MAC_DENY, texts[i]);
+		else
+			weir__mac_filter_remove(stage.state, WEIR_MAC_DENY, texts[i], NULL);
+		for (unsigned k = 0; k < PREFIXES; k++) {
+			/* The same prefix may be there twice under two numbers: the last change counts. */
+			if (prefix[k] == prefix[i] && bits[k] == bits[i])
+				in[k] = in[i];
+			expected |= (in[k] || k < OPTION) && ((mac ^ prefix[k]) & mask(bits[k])) == 0;
+		}
+		denied += expected;
+		mac_text(text, mac, 48);
+		expect(&stage, text, PEER, expected ? "denied_destination" : "next");
+	}
+	assert_in_range(denied, TEST_ROUNDS(400000) / 10, TEST_ROUNDS(400000) / 10 * 9);
+	stage_close(&stage);
+}
+
+struct race {
+	struct stage stage;
+	uint32_t runs;
+	uint32_t wrong;
+	uint32_t over;
+};
+
+/* Frames 0 and 1 are allowed and denied by entries that stay, frame 2 by none that ever comes. */
+static void *filter(void *memory)
+{
+	struct race *race = memory;
+
+	do {
+		stage_run(&race->stage);
+		race->wrong += strcmp(verdict_name(&race->stage, 0), "next") != 0;
+		race->wrong += strcmp(verdict_name(&race->stage, 1), "denied_source") != 0;
+		race->wrong += strcmp(verdict_name(&race->stage, 2), "source") != 0;
+		__atomic_store_n(&race->runs, race->runs + 1, __ATOMIC_RELEASE);
+	} while (!__atomic_load_n(&race->over, __ATOMIC_ACQUIRE));
+	return NULL;
+}
+
+static void changes_under_a_running_worker(void **state)
+{
+	static const char *const sources[] = { "f0:00:00:00:00:01", "f0:00:00:00:00:02",
+					       "f0:00:00:00:00:03" };
+	struct race race = { .runs = 0 };
+	pthread_t thread;
+	uint8_t frame[14];
+	char text[24];
+
+	(void)state;
+	configure(&race.stage, ROW(weir_mac_filter()));
+	for (size_t i = 0; i < countof(sources); i++) {
+		make_frame(frame, OWN, sources[i]);
+		stage_add(&race.stage, frame, sizeof(frame));
+	}
+	add(&race.stage, WEIR_MAC_ALLOW_SOURCE, sources[0]);
+	add(&race.stage, WEIR_MAC_DENY_SOURCE, sources[1]);
+	assert_int_equal(pthread_create(&thread, NULL, filter, &race), 0);
+	while (!__atomic_load_n(&race.runs, __ATOMIC_ACQUIRE))
+		;
+	for (unsigned i = 1; i < WEIR_MAC_FILTER_ENTRIES_MAX; i++) {
+		mac_text(text, nth_mac(i), 48);
+		add(&race.stage, WEIR_MAC_ALLOW_SOURCE, text);
+		add(&race.stage, WEIR_MAC_OWN, OWN); /* had no memory yet; the frames go there */
+	}
+	for (unsigned i = 1; i < WEIR_MAC_FILTER_ENTRIES_MAX; i++) {
+		mac_text(text, nth_mac(i), 48);
+		take_out(&race.stage, WEIR_MAC_ALLOW_SOURCE, text);
+	}
+	__atomic_store_n(&race.over, 1, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	assert_int_equal(race.wrong, 0);
+	stage_close(&race.stage);
+}
+
+/* Packets from OWN to PEER through the stage "flow/filter". */
+static struct weir_pipeline *create_flow(void)
+{
+	const struct weir_config config = {
+		.endpoints = { weir_generator("in", .count = 1000, .size = 100), weir_null("out") },
+		.workers = { { "rx", .unpinned = true } },
+		.chains = { { "flow", .stages = { weir_read("in", .worker = "rx"), weir_af_decap(),
+						  weir_eth_wrap(.source = OWN, .next_hop = PEER),
+						  weir_mac_filter(.name = "filter"), weir_write("out") } } },
+	};
+	struct weir_pipeline *pipeline;
+
+	assert_int_equal(weir_pipeline_create(&pipeline, &config, NULL), 0);
+	return pipeline;
+}
+
+/* Runs it to its end and destroys it; so many packets were dropped. */
+static void expect_dropped(struct weir_pipeline *pipeline, unsigned dropped)
+{
+	struct weir_counters *counters;
+
+	assert_int_equal(weir_pipeline_start(pipeline, NULL), 0);
+	assert_int_equal(weir_pipeline_wait(pipeline, -1), 0);
+	assert_int_equal(weir_pipeline_stop(pipeline), 0);
+	counters = weir_counters_read(pipeline);
+	assert_non_null(counters);
+	assert_int_equal(counters->received, 1000);
+	assert_int_equal(counters->dropped, dropped);
+	weir_counters_free(counters);
+	weir_pipeline_destroy(pipeline);
+}
+
+static void is_changed_by_its_path(void **state)
+{
+	struct weir_pipeline *pipeline = create_flow();
+	struct weir_error err;
+
+	(void)state;
+	assert_int_equal(weir_mac_filter_add(pipeline, "flow/filter", WEIR_MAC_DENY_SOURCE, OWN, &err), 0);
+	assert_int_equal(weir_mac_filter_add(pipeline, "flow/filter", WEIR_MAC_DENY, OTHER, NULL), 0);
+	assert_int_equal(weir_mac_filter_remove(pipeline, "flow/filter", WEIR_MAC_DENY, OTHER, NULL), 0);
+	assert_int_equal(weir_mac_filter_remove(pipeline, "flow/filter", WEIR_MAC_DENY, OTHER, &err),
+			 -ENOENT);
+	assert_string_equal(err.text, "flow/filter: deny: '" OTHER "' was not added");
+	assert_int_equal(weir_mac_filter_add(pipeline, "flow/filter", WEIR_MAC_ALLOW, "x", &err), -EINVAL);
+	assert_string_equal(err.text, "flow/filter: allow: 'x' is not a MAC address");
+	assert_int_equal(weir_mac_filter_add(pipeline, "flow/eth_wrap", WEIR_MAC_OWN, OWN, &err), -ENOENT);
+	assert_string_equal(err.text, "flow/eth_wrap: no mac_filter has this name");
+	assert_int_equal(weir_mac_filter_remove(pipeline, "flow", WEIR_MAC_OWN, OWN, NULL), -ENOENT);
+	expect_dropped(pipeline, 1000);
+}
+
+/* Another configuration of the stage, then one of the whole pipeline in which it runs on another worker. */
+static void keeps_what_was_added_through_changes(void **state)
+{
+	const struct weir_config config = {
+		.endpoints = { weir_generator("in", .count = 1000, .size = 100), weir_null("out") },
+		.workers = { { "rx", .unpinned = true }, { "tx", .unpinned = true } },
+		.chains = { { "flow", .stages = { weir_read("in", .worker = "rx"), weir_af_decap(),
+						  weir_eth_wrap(.source = OWN, .next_hop = PEER),
+						  weir_ring(.worker = "tx"),
+						  weir_mac_filter(.name = "filter", .all_multicast = true),
+						  weir_write("out") } } },
+	};
+	const struct weir_stage filter = weir_mac_filter(.own = WEIR_LIST(PEER));
+	struct weir_pipeline *pipeline = create_flow();
+	struct weir_error err;
+
+	(void)state;
+	assert_int_equal(weir_mac_filter_add(pipeline, "flow/filter", WEIR_MAC_DENY_SOURCE, OWN, &err), 0);
+	if (weir_stage_configure(pipeline, "flow/filter", &filter, &err) < 0 ||
+	    weir_pipeline_apply(pipeline, &config, &err) < 0)
+		fail_msg("%s", err.text);
+	/* It can only be removed because it is still there. */
+	assert_int_equal(weir_mac_filter_remove(pipeline, "flow/filter", WEIR_MAC_DENY_SOURCE, OWN, &err), 0);
+	assert_int_equal(weir_mac_filter_add(pipeline, "flow/filter", WEIR_MAC_DENY, PEER, &err), 0);
+	expect_dropped(pipeline, 1000);
+}
+
+struct owner {
+	struct weir_pipeline *pipeline;
+	unsigned first;
+	unsigned failed;
+};
+
+static void *add_and_remove(void *memory)
+{
+	struct owner *owner = memory;
+	char text[24];
+
+	for (unsigned i = 0; i < 2000; i++) {
+		mac_text(text, nth_mac(owner->first + i % 100), 48);
+		owner->failed +=
+			(i / 100 % 2 ? weir_mac_filter_remove : weir_mac_filter_add)(
+				owner->pipeline, "flow/filter", WEIR_MAC_ALLOW_SOURCE, text, NULL) != 0;
+	}
+	return NULL;
+}
+
+/* Each thread finds its own entries as it left them, whatever the other one does. */
+static void any_thread_may_change_it(void **state)
+{
+	struct owner owners[2] = { { create_flow(), 0, 0 }, { NULL, 1000, 0 } };
+	pthread_t threads[2];
+
+	(void)state;
+	owners[1].pipeline = owners[0].pipeline;
+	for (size_t i = 0; i < countof(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, add_and_remove, &owners[i]), 0);
+	for (size_t i = 0; i < countof(threads); i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(owners[i].failed, 0);
+	}
+	expect_dropped(owners[0].pipeline, 0); /* none is left, so any source passes */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -425,6 +846,19 @@ int main(void)
 		cmocka_unit_test(refuses_one_entry_more),
 		cmocka_unit_test(takes_duplicates),
 		cmocka_unit_test(says_everything_that_is_wrong),
+		cmocka_unit_test(the_first_own_address_makes_it_strict),
+		cmocka_unit_test(the_first_allowed_source_makes_it_strict),
+		cmocka_unit_test(takes_groups_that_are_joined_later),
+		cmocka_unit_test(allows_and_denies_what_is_added),
+		cmocka_unit_test(adding_twice_is_adding_once),
+		cmocka_unit_test(what_was_added_survives_a_configuration),
+		cmocka_unit_test(says_what_is_wrong_with_an_entry),
+		cmocka_unit_test(takes_as_many_additions_as_it_says),
+		cmocka_unit_test(is_what_a_list_of_prefixes_would_be),
+		cmocka_unit_test(changes_under_a_running_worker),
+		cmocka_unit_test(is_changed_by_its_path),
+		cmocka_unit_test(keeps_what_was_added_through_changes),
+		cmocka_unit_test(any_thread_may_change_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

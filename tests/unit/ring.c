@@ -189,6 +189,16 @@ static void wakes_both_sides(void **state)
 	hop(3, TEST_ROUNDS(20000));
 }
 
+/* The same where the kernel has no membarrier(). */
+static void wakes_both_sides_without_the_kernel(void **state)
+{
+	const bool before = weir__barrier_by_kernel;
+
+	weir__barrier_by_kernel = false;
+	wakes_both_sides(state);
+	weir__barrier_by_kernel = before;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +206,7 @@ int main(void)
 		cmocka_unit_test(rings_a_producer_that_waits),
 		cmocka_unit_test(keeps_order_and_loses_nothing),
 		cmocka_unit_test(wakes_both_sides),
+		cmocka_unit_test(wakes_both_sides_without_the_kernel),
 	};
 
 	weir__barrier_init();

@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Proves that the simulation can find something: breaks the engine in ways that once were, or could be, somebody's
+mistake, and has the simulation find each of them.
+
+    breaks.py make INPUT OUTPUT      copies a source of the engine, with a switch at each place to break
+    breaks.py run PROGRAM [SEEDS]    runs the simulation of that engine once for each break
+"""
+import os
+import re
+import subprocess
+import sys
+
+# Name, file of lib/, text that is there once, and what it becomes: $ is true if the break is on. A break may have
+# several places.
+BREAKS = [
+    ('no last look at the rings before sleeping', 'sleep.c',
+     'return weir__ring_size(&input->row->ring) == 0;',
+     'return $ || weir__ring_size(&input->row->ring) == 0;'),
+    ('no last look at the phase before sleeping', 'sleep.c',
+     'bool sleep = weir__worker_phase(worker) != WEIR__PHASE_STOP &&',
+     'bool sleep = ($ || weir__worker_phase(worker) != WEIR__PHASE_STOP) &&'),
+    ('no last look at the pool before sleeping', 'sleep.c',
+     'return weir__pool_starving(worker->pool);',
+     'return $ || weir__pool_starving(worker->pool);'),
+    ('no last look at a full ring before sleeping', 'sleep.c',
+     'return weir__ring_full(&op->row->ring);',
+     'return $ || weir__ring_full(&op->row->ring);'),
+    ('a last look before the mark', 'sleep.c',
+     '	announce(worker, program);\n	if (prepare(worker, program, &wait)) {',
+     '	if (!$)\n		announce(worker, program);\n'
+     '	if (prepare(worker, program, &wait)) {\n		if ($)\n			announce(worker, program);'),
+    ('a reader is not armed', 'sleep.c',
+     'if (endpoint->type->arm && !endpoint->type->arm(endpoint->state)) {',
+     'if (!$ && endpoint->type->arm && !endpoint->type->arm(endpoint->state)) {'),
+    ('made room and told nobody', 'pass.c',
+     '	if (taken)\n		weir__ring_made_room(ring, input->bell);',
+     '	if (taken && !$)\n		weir__ring_made_room(ring, input->bell);'),
+    ('reads on while a ring is full', 'pass.c',
+     'while (taken < RING_BURST && !(input->sinks & worker->blocked) &&',
+     'while (taken < RING_BURST && ($ || !(input->sinks & worker->blocked)) &&'),
+    ('starves and tells nobody', 'pass.c',
+     'if (weir__pool_starve(worker->pool))',
+     'if (weir__pool_starve(worker->pool) && !$)'),
+    ('fed the pool and told nobody', 'pass.c',
+     '	if (any && weir__pool_fed(worker->pool))',
+     '	if (any && weir__pool_fed(worker->pool) && !$)'),
+    ('hands over and tells nobody', 'walk.c',
+     '	weir__doorbell_ring(op->bell);',
+     '	if (!$)\n		weir__doorbell_ring(op->bell);'),
+    ('rings before it hands over', 'walk.c',
+     '	if (!weir__ring_push(&row->ring, vector)) {',
+     '	if ($)\n		weir__doorbell_ring(op->bell);\n'
+     '	if (!weir__ring_push(&row->ring, vector)) {'),
+    ('rings before it hands over', 'walk.c',
+     '		weir__doorbell_ring(op->bell);\n	return true;',
+     '		$ ? (void)0 : weir__doorbell_ring(op->bell);\n	return true;'),
+    ('counts a drop twice', 'walk.c',
+     'weir_count(&row->counters.drops[WEIR__REASON_DOWN], vector->n - n);',
+     'weir_count(&row->counters.drops[WEIR__REASON_DOWN], vector->n - n + $);'),
+    ('a worker that wakes up as the bell is rung reads nothing', 'doorbell.c',
+     '	(void)!write(bell->fd, &one, sizeof(one));',
+     '	if (!$)\n		(void)!write(bell->fd, &one, sizeof(one));'),
+    ('recovers an endpoint that is in use', 'endpoint.c',
+     '	rc = weir__grace(pipeline, pipeline->shape, weir__change_deadline(pipeline), err);',
+     '	rc = $ ? 0 : weir__grace(pipeline, pipeline->shape, weir__change_deadline(pipeline), err);'),
+    ('an endpoint dies and nobody is told', 'endpoint.c',
+     '	pthread_cond_broadcast(&pipeline->gone_cond);',
+     '	if (!$)\n		pthread_cond_broadcast(&pipeline->gone_cond);'),
+    ('an empty look without a grace period', 'drain.c',
+     '	rc = weir__grace(pipeline, drain->shape, deadline, err);',
+     '	rc = $ ? 0 : weir__grace(pipeline, drain->shape, deadline, err);'),
+    ('an empty look without a second one', 'drain.c',
+     'return !*full && ',
+     'return ($ || !*full) && '),
+    ('a second look without the count', 'drain.c',
+     'handed_over(drain) == before',
+     '($ || handed_over(drain) == before)'),
+    ('forgets a buffer when it stops', 'pipeline.c',
+     '	weir__worker_free(place->worker, row->backlog.index, row->backlog.n, row->path);',
+     '	if (!$)\n		weir__worker_free(place->worker, row->backlog.index, row->backlog.n, '
+     'row->path);'),
+    ('a worker grants a grace period and takes the program up before', 'pass.c',
+     '	if (WEIR_UNLIKELY(weir__grace_asked(worker)))\n		weir__grace_answer(worker);\n'
+     '	program = rcu_dereference(worker->program);',
+     '	program = rcu_dereference(worker->program);\n'
+     '	if (WEIR_UNLIKELY(weir__grace_asked(worker)))\n		weir__grace_answer(worker);\n'
+     '	if (!$)\n		program = rcu_dereference(worker->program);'),
+    ('a worker that wakes up is not online', 'sleep.c',
+     '	rcu_thread_online();\n	weir__grace_online(worker);',
+     '	rcu_thread_online();\n	if (!$)\n		weir__grace_online(worker);'),
+    ('no last look at the question before sleeping', 'sleep.c',
+     '!weir__grace_asked(worker)',
+     '($ || !weir__grace_asked(worker))'),
+    ('bits of one program are used for the next', 'pass.c',
+     '	__atomic_store_n(&worker->blocked, backlogs(program), __ATOMIC_RELAXED);',
+     '	if (!$)\n		__atomic_store_n(&worker->blocked, backlogs(program), __ATOMIC_RELAXED);'),
+    ('swaps without clearing the way', 'apply.c',
+     '	if (!needs_hold(apply))\n		return 0;',
+     '	if ($ || !needs_hold(apply))\n		return 0;'),
+    ('does not drain', 'apply.c',
+     '	if (apply->transition.must_drain)\n		rc = drain(apply);',
+     '	if (apply->transition.must_drain && !$)\n		rc = drain(apply);'),
+    ('does not release what moves', 'apply.c',
+     '	if (rc == 0)\n		rc = release(apply);',
+     '	if (rc == 0 && !$)\n		rc = release(apply);'),
+    ('does not ring all after a change', 'apply.c',
+     '	weir__pipeline_ring(pipeline);\n	if (stuck) {',
+     '	if (!$)\n		weir__pipeline_ring(pipeline);\n	if (stuck) {'),
+    ('a worker that goes gives its buffers back and tells nobody', 'apply.c',
+     '	if (weir__pool_fed(&pipeline->pool))\n		weir__pipeline_ring(pipeline);',
+     '	if (weir__pool_fed(&pipeline->pool) && !$)\n		weir__pipeline_ring(pipeline);'),
+    ('frees the old without a grace period', 'apply.c',
+     '	rc = grace(apply, apply->old);\n	if (rc == 0)\n		rc = grace(apply, apply->new);\n	return rc;',
+     '	rc = $ ? 0 : grace(apply, apply->old);\n	if (rc == 0 && !$)\n		rc = grace(apply, apply->new);\n'
+     '	return rc;'),
+    ('does not publish the old programs again', 'apply.c',
+     '	publish(apply, apply->old, apply->old->programs);',
+     '	if (!$)\n		publish(apply, apply->old, apply->old->programs);'),
+    ('does not hold what leads to a drained ring', 'transition.c',
+     'a->held = b->drained ||',
+     'a->held = (b->drained && !$) ||'),
+    ('does not drain behind what is rerouted', 'transition.c',
+     'node->after_rerouted ||',
+     '(node->after_rerouted && !$) ||'),
+    ('does not drain between two changes', 'transition.c',
+     '(node->after_changed && node->before_changed);',
+     '(node->after_changed && node->before_changed && !$);'),
+    ('a configuration that is replaced is freed at once', 'change.c',
+     '	*rc = weir__grace_of(pipeline->shape, concerned(change), weir__change_deadline(pipeline), err);',
+     '	*rc = $ ? 0 : weir__grace_of(pipeline->shape, concerned(change), weir__change_deadline(pipeline), err);'),
+    ('keeps memory when there is none', 'row.c',
+     '	free(row->path);\n',
+     '	if (!$)\n		free(row->path);\n'),
+]
+
+
+def make(source, target):
+    with open(source, encoding='utf-8') as file:
+        text = file.read()
+    for name, where, old, new in BREAKS:
+        if where != os.path.basename(source):
+            continue
+        # Several breaks may share a place: each is applied to what the one before has made of it.
+        pattern = re.escape(old)
+        if len(re.findall(pattern, text)) == 1:
+            text = text.replace(old, new.replace('$', f'sim_broken("{name}")'))
+        else:
+            print(f'{source} has changed: it no longer has the place to break "{name}"', file=sys.stderr)
+    with open(target, 'w', encoding='utf-8') as file:
+        file.write('#include <stdbool.h>\nbool sim_broken(const char *name);\n#line 1 "%s"\n%s' % (source, text))
+
+
+def run(program, seeds):
+    missed = 0
+    for name, where in dict((name, where) for name, where, _, _ in BREAKS).items():
+        result = subprocess.run([program, '--seeds', seeds, '--jobs', '2'], env={**os.environ, 'SIM_BREAK': name},
+                                stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, check=False)
+        # Or AddressSanitizer has.
+        found = re.search(r'^found: (.*)$', result.stderr, re.M) or re.search(r'ERROR: (.*)$', result.stderr, re.M)
+        seed = re.search(r'^seed (\d+)', result.stderr, re.M)
+        if result.returncode == 1 and found and seed:
+            print(f'{name}: seed {seed[1]}: {found[1]}', flush=True)
+        else:
+            missed += 1
+            print(f'NOT FOUND in {seeds} seeds: {name} ({where})', flush=True)
+    return missed
+
+
+if sys.argv[1] == 'make':
+    make(sys.argv[2], sys.argv[3])
+else:
+    sys.exit(1 if run(sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else '5000') else 0)
