@@ -1,42 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A change of shape while packets flow: hold, drain, release, new programs. Packets come out in the order in which they
- * came, each exactly once, by all of the old stages or all of the new; no row is ever in the hands of two workers, and
- * nobody sleeps for ever before a packet. When control gives up on the way, all goes on as before.
+ * A change of shape while packets flow: hold, drain, release, new programs (lib/apply.c, drain.c, pass.c). Packets
+ * come out in the order in which they came, each exactly once, by all of the old stages or all of the new; no row is
+ * ever in the hands of two workers, and nobody sleeps for ever before a packet. When control gives up on the way, all
+ * goes on as before.
  *
- * Memory, sleep and grace periods are taken for what sleep.pml, ring.pml and grace.pml show: stores are seen at once,
- * a bell wakes whoever sleeps, a grace period ends when each worker has begun a new pass or is asleep.
+ * Memory, sleep, rings and grace periods are taken for what the other models show: stores are seen at once, a bell
+ * wakes whoever sleeps, a ring is a queue, a grace period ends when each worker has begun a new pass or is asleep.
  *
  * holds: JOIN
  * holds: JOIN DEADLINE
- * holds: JOIN3
- * holds: JOIN3 DEADLINE
- * holds: JOIN4 PACKETS=2
+ * holds: SHORTEN
  * holds: SPLIT
  * holds: SPLIT DEADLINE
  * holds: MOVE
- * holds: MOVE DEADLINE
- * holds: MOVE_MIDDLE
+ * holds: MOVE LATE
  * holds: RESTAGE
  * holds: RESTAGE DEADLINE
- * fails (assertion violated !(reordered)): JOIN PUBLISH_AT_ONCE
- * fails (assertion violated !(reordered)): MOVE_MIDDLE NO_DRAIN
+ * fails (assertion violated !(reordered)): JOIN NO_DRAIN
  * fails (assertion violated !(mixed)): RESTAGE NO_DRAIN
  * fails (assertion violated !(shared)): SPLIT PUBLISH_AT_ONCE
- * fails (assertion violated !(shared)): MOVE PUBLISH_AT_ONCE
  * fails (assertion violated !(shared)): JOIN NO_RELEASE
  * fails (assertion violated !(shared)): MOVE NO_RELEASE
- * fails (assertion violated !(touched)): JOIN3 ONE_LOOK
- * fails (assertion violated !(touched)): JOIN4 PACKETS=2 NO_COUNT
- * fails (assertion violated !(touched)): JOIN NO_BACKLOG_LOOK
- * fails (assertion violated !(stuck)): JOIN3 HOLD_BELOW
- * fails (assertion violated !(stuck)): MOVE NO_LAST_RING
+ * fails (assertion violated !(lost)): JOIN3 ONE_LOOK PACKETS=1
+ * fails (assertion violated !(lost)): JOIN4 NO_COUNT PACKETS=1 REFUSALS=0
+ * fails (assertion violated !(lost)): JOIN NO_BACKLOG_LOOK
+ * fails (assertion violated !(stuck)): SHORTEN HOLD_BELOW PACKETS=3
+ * fails (assertion violated !(stuck)): MOVE LATE NO_LAST_RING
+ * fails (assertion violated !(stuck)): MOVE LATE NO_ADOPTION_RING
  * fails (assertion violated !(stuck)): JOIN DEADLINE ROLLBACK_SILENT
  *
- * DEADLINE: control may give up at any moment at which it waits before the new programs, and tries once more.
+ * DEADLINE: control may give up at any moment at which it waits before the new programs, and tries once more or never.
+ * LATE: a worker may be late for the new programs. There is no way back then, and nothing is freed.
  */
 #ifndef PACKETS
-#define PACKETS 3
+#define PACKETS 2
 #endif
 #define CAPACITY 1 /* vectors in a ring; a packet is a vector here */
 #ifndef REFUSALS
@@ -81,7 +79,18 @@
 #define NEW_WORKER(i) ((i) == R -> A : NOBODY)
 #define NEW_SINK(i)   W
 #define NEW_INPUT(s)  ((s) == W -> R : NOBODY)
-#ifdef HOLD_BELOW /* broken: a ring that a drained one flows into is held */
+#define HELD(i)       ((i) == R)
+#define DRAINED(i)    ((i) == X || (i) == Y)
+
+#elif defined(SHORTEN) /* R on A ->X-> B ->Y-> C -> W   becomes   R on A ->Y-> B -> W */
+#define WORKERS       3
+#define OLD_WORKER(i) ((i) == R -> A : ((i) == X -> B : ((i) == Y -> C : NOBODY)))
+#define OLD_SINK(i)   ((i) == R -> X : ((i) == X -> Y : W))
+#define OLD_INPUT(s)  ((s) == X -> R : ((s) == Y -> X : ((s) == W -> Y : NOBODY)))
+#define NEW_WORKER(i) ((i) == R -> A : ((i) == Y -> B : NOBODY))
+#define NEW_SINK(i)   ((i) == R -> Y : W)
+#define NEW_INPUT(s)  ((s) == Y -> R : ((s) == W -> Y : NOBODY))
+#ifdef HOLD_BELOW /* broken: Y only moves, but what is drained flows into it */
 #define HELD(i)       ((i) == R || (i) == Y)
 #define DRAINED(i)    ((i) == X)
 #else
@@ -122,17 +131,6 @@
 #define HELD(i)       ((i) == X)
 #define DRAINED(i)    false
 
-#elif defined(MOVE_MIDDLE) /* R on A ->X-> B ->Y-> C -> W   becomes   R on A ->X-> D ->Z-> C -> W */
-#define WORKERS       4
-#define OLD_WORKER(i) ((i) == R -> A : ((i) == X -> B : ((i) == Y -> C : NOBODY)))
-#define OLD_SINK(i)   ((i) == R -> X : ((i) == X -> Y : W))
-#define OLD_INPUT(s)  ((s) == X -> R : ((s) == Y -> X : ((s) == W -> Y : NOBODY)))
-#define NEW_WORKER(i) ((i) == R -> A : ((i) == X -> D : ((i) == Z -> C : NOBODY)))
-#define NEW_SINK(i)   ((i) == R -> X : ((i) == X -> Z : W))
-#define NEW_INPUT(s)  ((s) == X -> R : ((s) == Z -> X : ((s) == W -> Z : NOBODY)))
-#define HELD(i)       ((i) == X)
-#define DRAINED(i)    ((i) == Y)
-
 #elif defined(RESTAGE) /* R on A ->X-> B -> W stays, with other stages on A and on B */
 #define WORKERS       2
 #define OLD_WORKER(i) ((i) == R -> A : ((i) == X -> B : NOBODY))
@@ -143,10 +141,6 @@
 #define NEW_INPUT(s)  OLD_INPUT(s)
 #define HELD(i)       ((i) == R)
 #define DRAINED(i)    ((i) == X)
-#endif
-
-#ifndef LATE_ENTER
-#define LATE_ENTER false
 #endif
 
 /* The programs that a change publishes one after the other; each worker has its part of them. */
@@ -173,31 +167,30 @@
 #define PRODUCER(p, i) ((p) == NEW -> TAKES_OR(NEW, NEW_INPUT(i)) : TAKES_OR(OLD, OLD_INPUT(i)))
 
 /* Workers. */
-byte published[WORKERS];
-bool asked[WORKERS]; /* asked != answered */
-bool offline[WORKERS];
-bool sleeping[WORKERS]; /* the mark of the bell */
-bool rung[WORKERS];     /* its eventfd */
+byte published[WORKERS]; /* worker->program */
+byte running[WORKERS];   /* the program that it took up last */
+bool busy[WORKERS];    /* not offline: it may be in a pass by that program */
+bool asked[WORKERS];     /* asked != answered */
+bool sleeping[WORKERS];  /* the mark of the bell */
+bool rung[WORKERS];      /* its eventfd */
 
-/* Rows. A packet is its number, and whether its first stages were the new ones. */
-typedef packet {
-	byte number;
-	bool new
-};
-chan ring[ROWS] = [CAPACITY] of { byte, bool };
-packet backlog[ROWS]; /* of a sink; number 0: none */
+/* Rows. A packet is its number, above 0. */
+#define NEW_STAGES 16 /* added to it if its first stages were the new ones */
+
+chan ring[ROWS] = [CAPACITY] of { byte };
+byte backlog[ROWS]; /* of a sink; 0: none */
 bool waiting[ROWS];
 byte come[ROWS]; /* counter of packets that came to a ring */
 byte arrived;    /* packets that the reader has given */
 byte written;    /* the last one that the writer has taken */
 byte refusals = REFUSALS;
+bool freed[ROWS];
+bool finished;
 
 /* What must not be. */
-bool taking[ROWS], giving[ROWS]; /* somebody is at this end of the row */
-bool freed[ROWS];
-bool reordered, mixed, shared, touched, stuck;
-
-bool finished;
+hidden byte reordered, lost, mixed, shared, touched, stuck;
+hidden byte bell; /* used within one step only */
+hidden byte other;
 
 /* weir__doorbell_ring() */
 inline ring_bell(w)
@@ -210,231 +203,179 @@ inline ring_bell(w)
 	fi
 }
 
-/* A worker comes to an end of a row. */
-inline enter(used, row)
+/* weir__worker_ring_all(), weir__pipeline_ring() */
+inline ring_all()
 {
-	shared = used;
-	assert(!shared);
+	for (other : 0 .. WORKERS - 1) {
+		ring_bell(other)
+	}
+	other = 0
+}
+
+#define PROGRAM   running[me]
+#define INPUT_OF(p) \
+	(TAKES(p, R) == me -> R : (TAKES(p, X) == me -> X : (TAKES(p, Y) == me -> Y : (TAKES(p, Z) == me -> Z : NOBODY))))
+#define HAS_ROOM(s) (s == W || len(ring[s]) < CAPACITY)
+#define HAS_MORE(i) (i == R -> arrived < PACKETS : len(ring[i]) > 0)
+
+/* A worker comes to an end of a row. Nobody else may have it in the program of a pass that lasts. */
+inline enter(row, gives)
+{
 	touched = freed[row];
 	assert(!touched);
-	used = true
-}
-
-#define HAS_ROOM(s) (len(ring[s]) < CAPACITY)
-
-/* give() of lib/walk.c: the sink takes what is in hand, or not. Whether it does is seen in one step, with given. */
-inline give(s)
-{
-	atomic {
-		enter(giving[s], s);
-		if
-		:: s == W && refusals > 0 -> refusals--
-		:: s == W ->
-			reordered = (hand.number != written + 1);
-			assert(!reordered);
-#ifdef RESTAGE
-			mixed = (hand.new != (program == NEW));
-			assert(!mixed);
-#endif
-			written = hand.number;
-			given = true
-		:: s != W && HAS_ROOM(s) ->
-			ring[s]!hand.number, hand.new;
-			given = true
-		:: s != W && !HAS_ROOM(s)
-		fi
+	for (other : 0 .. WORKERS - 1) {
+		shared = shared || (other != me && busy[other] &&
+			(gives -> GIVES(running[other], row) : TAKES(running[other], row)) == other)
 	}
+	other = 0;
+	assert(!shared)
 }
 
-/* What comes after it: the counter, the bell, the backlog. */
-inline finish(s)
+/* give() and finish() of lib/walk.c */
+inline give(s, number)
 {
 	d_step {
+		enter(s, true);
+		assert(number);
+		given = HAS_ROOM(s);
 		if
-		:: given && s != W ->
+		:: s == W && refusals > 0 ->
+			refusals--;
+			given = false
+		:: s == W && refusals == 0 ->
+			reordered = (number % NEW_STAGES != written + 1);
+			assert(!reordered);
+#ifdef RESTAGE
+			mixed = ((number > NEW_STAGES) != (PROGRAM == NEW));
+			assert(!mixed);
+#endif
+			written = number % NEW_STAGES
+		:: s != W && given ->
+			ring[s]!number;
 			come[s]++;
-			bell = CONSUMER(program, s); /* op->bell */
-			ring_bell(bell);
-			bell = 0
+			bell = CONSUMER(PROGRAM, s); /* op->bell */
+			ring_bell(bell)
 		:: else
 		fi;
-		backlog[s].number = (given -> 0 : hand.number);
-		backlog[s].new = (given -> false : hand.new);
+		backlog[s] = (given -> 0 : number);
 		found = found || given;
-		hand.number = 0;
-		hand.new = false;
 		given = false;
-		giving[s] = false
+		bell = 0
 	}
 }
 
 /* read_endpoint() and read_ring() */
 inline take(i)
 {
-	atomic {
-		enter(taking[i], i);
-		if
-		:: i == R ->
-			arrived++;
-			hand.number = arrived;
-			hand.new = (program == NEW)
-		:: i != R -> ring[i]?hand.number, hand.new
-		fi
-	}
-	d_step {
+	enter(i, false);
+	if
+	:: i == R ->
+		arrived++;
+#ifdef RESTAGE
+		hand = arrived + (PROGRAM == NEW -> NEW_STAGES : 0)
+#else
+		hand = arrived
+#endif
+	:: else ->
+		ring[i]?hand;
 		/* weir__ring_made_room() */
 		if
 		:: waiting[i] ->
 			waiting[i] = false;
-			bell = PRODUCER(program, i); /* input->bell */
-			ring_bell(bell);
-			bell = 0
+			bell = PRODUCER(PROGRAM, i); /* input->bell */
+			ring_bell(bell)
 		:: else
-		fi;
-		found = true;
-		taking[i] = false
-	}
-}
-
-#define IS_MINE(i)    (TAKES(program, i) == me && backlog[SINK(program, i)].number == 0)
-#define HAS_MORE(i)   ((i) == R -> arrived < PACKETS : len(ring[i]) > 0)
-#define MUST_RETRY(s) (GIVES(program, s) == me && backlog[s].number != 0)
-
-/* The next sink with a backlog, and the next input that has something; one look at all of them, to save states. */
-inline next_sink()
-{
-	do
-	:: row <= W && !MUST_RETRY(row) -> row++
-	:: else -> break
-	od
-}
-
-inline next_input()
-{
-	do
-	:: row < W && !(IS_MINE(row) && HAS_MORE(row)) -> row++
-	:: else -> break
-	od
-}
-
-/*
- * announce() and prepare() of lib/sleep.c: whether there is something to do after all. If not, the worker goes offline.
- * The mark and the last look are one step, because that is what their barriers make of them.
- */
-inline prepare()
-{
-	d_step {
-		row = R;
-		do
-		:: row == W -> break
-		:: else ->
-			found = found || (IS_MINE(row) && HAS_MORE(row)) || (row != R && MUST_RETRY(row) && HAS_ROOM(row));
-			row++
-		od;
-		found = found || published[me] != program || asked[me];
-		offline[me] = !found;
-		sleeping[me] = !found;
-		row = X;
-		do
-		:: row == W || found -> break
-		:: else ->
-			waiting[row] = waiting[row] || MUST_RETRY(row);
-			row++
-		od;
-		row = 0
-	}
+		fi
+	fi;
+	found = true;
+	bell = 0
 }
 
 /* weir__doorbell_awake(), and the beginning of a pass: answer, then take the program up. */
 inline begin()
 {
 	d_step {
-		offline[me] = false;
 		sleeping[me] = false;
 		rung[me] = false;
 		asked[me] = false;
+		busy[me] = true;
 #ifndef NO_ADOPTION_RING
 		if
-		:: program != published[me] -> tell = true
+		:: (published[me] == NEW) != (PROGRAM == NEW) -> ring_all() /* adopt() */
 		:: else
 		fi;
 #endif
-		program = published[me]; /* adopted: blocked is what has a backlog */
-		found = false;
-		row = X;
-		next_sink();
-		skip
+		PROGRAM = published[me];
+		input = INPUT_OF(PROGRAM);
+		retry = R;
+		do
+		:: retry <= W && !(GIVES(PROGRAM, retry) == me && backlog[retry]) -> retry++
+		:: else -> break
+		od
 	}
 }
 
-/* What it did by the program before may have rung others than those whom it concerns now. */
-inline ring_all()
+/*
+ * announce() and prepare() of lib/sleep.c: if there is nothing to do after all, the worker goes offline. The marks and
+ * the last look are one step, because that is what their barriers make of them.
+ */
+inline prepare()
 {
 	d_step {
+		sink = (input == NOBODY -> NOBODY : SINK(PROGRAM, input));
+		found = found || published[me] != PROGRAM || asked[me] ||
+			(input != NOBODY && HAS_MORE(input) && backlog[sink] == 0);
+		retry = X;
 		do
-		:: bell < WORKERS ->
-			ring_bell(bell);
-			bell++
-		:: else -> break
+		:: retry > W -> break
+		:: retry <= W && GIVES(PROGRAM, retry) == me && backlog[retry] ->
+			found = found || (retry != W && HAS_ROOM(retry));
+			waiting[retry] = (retry != W);
+			writes = (retry == W);
+			retry++
+		:: else -> retry++
 		od;
-		bell = 0;
-		tell = false
+		sleeping[me] = !found;
+		busy[me] = found;
+		writes = writes && !found;
+		input = 0;
+		retry = 0;
+		sink = 0
 	}
 }
 
 proctype worker(byte me)
 {
-	byte program, row, sink, bell;
-	packet hand;
-	bool found, given, tell;
+	byte input, sink, retry, hand;
+	bool found, given;
+	bool writes; /* poll() waits for the writer, too */
 
 	do
 	:: true ->
 		begin();
+		/* weir__walk_retry() */
 		if
-		:: tell -> ring_all()
-		:: !tell
+		:: retry <= W -> give(retry, backlog[retry])
+		:: else
 		fi;
-		do
-		:: row <= W ->
-			d_step {
-				hand.number = backlog[row].number;
-				hand.new = backlog[row].new
-			}
-			give(row);
-			finish(row);
-			d_step {
-				row++;
-				next_sink();
-				skip
-			}
-		:: row > W -> break
-		od;
-		row = R;
-		do
-		:: d_step { row <= W -> next_input(); skip }
-			if
-			:: row < W ->
-				take(row);
-				sink = SINK(program, row);
-				give(sink);
-				finish(sink);
-				sink = 0;
-				row++
-			:: row == W -> break
-			fi
-		od;
-		row = 0;
 		if
-		:: found
-		:: !found ->
-			prepare();
+		:: d_step {
+				input != NOBODY && HAS_MORE(input) && backlog[SINK(PROGRAM, input)] == 0 ->
+				sink = SINK(PROGRAM, input);
+				take(input)
+			}
+			give(sink, hand);
+			hand = 0
+		:: else
+		fi;
+		prepare();
 end_asleep:
-			if
-			:: found
-			:: !found && rung[me]
-			:: !found && MUST_RETRY(W) /* poll() says that it can be written to */
-			fi
+		if
+		:: found || rung[me] || writes ->
+			d_step {
+				found = false;
+				writes = false
+			}
 		fi
 	od
 }
@@ -445,26 +386,22 @@ end_asleep:
 /* weir__grace_of(): each worker of the old shape, or each that it does not have, has begun a new pass, or is asleep. */
 inline grace_of(old)
 {
-	w = 0;
-	do
-	:: w < WORKERS && !late ->
-		d_step {
+	d_step {
+		for (w : 0 .. WORKERS - 1) {
 			if
-			:: WAS(w) == old ->
+			:: WAS(w) == old && !late ->
 				asked[w] = true;
 				ring_bell(w)
 			:: else
-			fi;
-			w++
+			fi
 		}
-	:: else -> break
-	od;
-	w = 0;
+		w = 0
+	}
 	do
 	:: w < WORKERS && !late ->
 		if
-		:: WAS(w) != old || !asked[w] || offline[w] -> w++
-#ifdef DEADLINE
+		:: WAS(w) != old || !asked[w] || !busy[w] -> w++
+#if defined(DEADLINE) || defined(LATE)
 		:: may_be_late -> late = true
 #endif
 		fi
@@ -475,7 +412,6 @@ inline grace_of(old)
 
 inline publish(p)
 {
-	w = 0;
 	do
 	:: w < WORKERS && !late ->
 		published[w] = p;
@@ -488,11 +424,11 @@ inline publish(p)
 #ifdef NO_BACKLOG_LOOK /* broken: what did not fit into the ring is forgotten */
 #define IS_EMPTY(i) (len(ring[i]) == 0)
 #else
-#define IS_EMPTY(i) (len(ring[i]) == 0 && backlog[i].number == 0)
+#define IS_EMPTY(i) (len(ring[i]) == 0 && backlog[i] == 0)
 #endif
 
 /* One ring after the other, while workers go on. */
-inline look_at_rings()
+inline look()
 {
 	w = X;
 	do
@@ -515,6 +451,7 @@ inline look_at_rings()
 
 #define EMPTY_OR_KEPT(i) (!DRAINED(i) || IS_EMPTY(i))
 
+/* weir__drain() */
 inline drain()
 {
 	do
@@ -529,10 +466,10 @@ inline drain()
 		fi;
 		before = COME;
 		certain = true;
-		look_at_rings();
+		look();
 #ifndef ONE_LOOK
 		grace_of(true);
-		look_at_rings();
+		look();
 #ifndef NO_COUNT
 		certain = certain && COME == before
 #endif
@@ -542,59 +479,42 @@ inline drain()
 	certain = false
 }
 
-inline give_up()
+/* roll_back() of lib/apply.c */
+inline roll_back()
 {
 	late = false;
 	may_be_late = false;
-#ifdef ROLLBACK_SILENT
-	/* broken: a worker that sleeps by the program without its reader is not told */
-	w = 0;
-	do
-	:: w < WORKERS ->
-		published[w] = OLD;
-		w++
-	:: w == WORKERS -> break
-	od;
-	w = 0
-#else
 	publish(OLD);
+#ifndef ROLLBACK_SILENT /* broken: a worker that sleeps by the program without its reader is not told */
 	grace_of(true)
 #endif
 }
 
-/* enter() and finish() of lib/apply.c. From here there is no way back: a worker that is stuck takes its program later. */
+/* enter() and finish() of lib/apply.c */
 inline go_on()
 {
-	may_be_late = LATE_ENTER;
+#ifdef LATE
+	may_be_late = true;
+#endif
 	publish(NEW);
 	grace_of(true);
 	grace_of(false);
+	d_step {
 #ifndef NO_LAST_RING
-	d_step {
-		do
-		:: w < WORKERS ->
-			ring_bell(w);
-			w++
-		:: else -> break
-		od;
-		w = 0
-	}
+		ring_all();
 #endif
-	if
-	:: late /* the old is freed later, after a grace period that ends */
-	:: !late ->
-	w = X;
-	d_step {
-		do
-		:: w < W ->
-			freed[w] = (NEW_WORKER(w) == NOBODY);
-			w++
-		:: w == W -> break
-		od;
-		w = 0
+		for (w : X .. W - 1) {
+			freed[w] = (!late && NEW_WORKER(w) == NOBODY);
+#ifndef NO_DRAIN /* which shows something else */
+			lost = (freed[w] && (len(ring[w]) || backlog[w]));
+			assert(!lost)
+#endif
+		}
+		w = 0;
+		late = false;
+		may_be_late = false;
+		finished = true
 	}
-	fi;
-	finished = true
 }
 
 /* weir_pipeline_apply(), from the step that holds */
@@ -602,7 +522,11 @@ proctype control()
 {
 	byte w, before;
 	bool late, certain;
+#ifdef DEADLINE
 	bool may_be_late = true;
+#else
+	bool may_be_late;
+#endif
 
 	do
 	:: finished -> break
@@ -622,7 +546,7 @@ proctype control()
 #endif
 		if
 		:: late ->
-			give_up();
+			roll_back();
 			if
 			:: finished = true /* never again */
 			:: true            /* or once more */
@@ -645,12 +569,10 @@ init {
 	byte w;
 
 	atomic {
-		do
-		:: w < WORKERS ->
-			run worker(w);
-			w++
-		:: w == WORKERS -> break
-		od;
+		for (w : 0 .. WORKERS - 1) {
+			busy[w] = true; /* nothing is published to it that it has not taken up */
+			run worker(w)
+		}
 		w = 0;
 		run control();
 		run end_of_all()
