@@ -45,7 +45,7 @@ def search(path, macros, directory):
     """Returns what pan says, and the trail if it found an error."""
     live = 'LIVE' in macros
     must(directory, 'spin', '-a', *['-D' + macro for macro in macros], path)
-    must(directory, 'cc', '-O2', '-w', '-DCOLLAPSE', '-DMEMLIM=2048', *([] if live else ['-DSAFETY']),
+    must(directory, 'cc', '-O1', '-w', '-DCOLLAPSE', '-DMEMLIM=2048', *([] if live else ['-DSAFETY']),
          *(['-DNFAIR=4'] if live else []), '-o', 'pan', 'pan.c')
     _, said = run(directory, './pan', '-m2000000', *(['-a', '-f'] if live else []))
     _, trail = run(directory, './pan', '-r', os.path.basename(path) + '.trail')
