@@ -14,7 +14,9 @@
  * holds: SPLIT
  * holds: SPLIT DEADLINE
  * holds: MOVE
+ * holds: MOVE DEADLINE PACKETS=1
  * holds: MOVE LATE
+ * holds: REMOVE PACKETS=1 REFUSALS=0
  * holds: RESTAGE
  * holds: RESTAGE DEADLINE
  * fails (assertion violated !(reordered)): JOIN NO_DRAIN
@@ -22,10 +24,10 @@
  * fails (assertion violated !(shared)): SPLIT PUBLISH_AT_ONCE
  * fails (assertion violated !(shared)): JOIN NO_RELEASE
  * fails (assertion violated !(shared)): MOVE NO_RELEASE
- * fails (assertion violated !(lost)): JOIN3 ONE_LOOK PACKETS=1
- * fails (assertion violated !(lost)): JOIN4 NO_COUNT PACKETS=1 REFUSALS=0
+ * fails (assertion violated !(lost)): REMOVE PACKETS=1 REFUSALS=0 ONE_LOOK
+ * fails (assertion violated !(lost)): REMOVE PACKETS=1 REFUSALS=0 NO_COUNT
  * fails (assertion violated !(lost)): JOIN NO_BACKLOG_LOOK
- * fails (assertion violated !(stuck)): SHORTEN HOLD_BELOW PACKETS=3
+ * fails (assertion violated !(stuck)): SHORTEN PACKETS=3 REFUSALS=0 HOLD_BELOW
  * fails (assertion violated !(stuck)): MOVE LATE NO_LAST_RING
  * fails (assertion violated !(stuck)): MOVE LATE NO_ADOPTION_RING
  * fails (assertion violated !(stuck)): JOIN DEADLINE ROLLBACK_SILENT
@@ -71,17 +73,6 @@
 #define HELD(i)       ((i) == R)
 #define DRAINED(i)    ((i) == X)
 
-#elif defined(JOIN3) /* R on A ->X-> B ->Y-> C -> W   becomes   R on A -> W */
-#define WORKERS       3
-#define OLD_WORKER(i) ((i) == R -> A : ((i) == X -> B : ((i) == Y -> C : NOBODY)))
-#define OLD_SINK(i)   ((i) == R -> X : ((i) == X -> Y : W))
-#define OLD_INPUT(s)  ((s) == X -> R : ((s) == Y -> X : ((s) == W -> Y : NOBODY)))
-#define NEW_WORKER(i) ((i) == R -> A : NOBODY)
-#define NEW_SINK(i)   W
-#define NEW_INPUT(s)  ((s) == W -> R : NOBODY)
-#define HELD(i)       ((i) == R)
-#define DRAINED(i)    ((i) == X || (i) == Y)
-
 #elif defined(SHORTEN) /* R on A ->X-> B ->Y-> C -> W   becomes   R on A ->Y-> B -> W */
 #define WORKERS       3
 #define OLD_WORKER(i) ((i) == R -> A : ((i) == X -> B : ((i) == Y -> C : NOBODY)))
@@ -93,21 +84,23 @@
 #ifdef HOLD_BELOW /* broken: Y only moves, but what is drained flows into it */
 #define HELD(i)       ((i) == R || (i) == Y)
 #define DRAINED(i)    ((i) == X)
+#define FULL_AT_FIRST 2
 #else
 #define HELD(i)       ((i) == R)
 #define DRAINED(i)    ((i) == X || (i) == Y)
 #endif
 
-#elif defined(JOIN4) /* R on A ->X-> B ->Y-> C ->Z-> D -> W   becomes   R on A -> W */
-#define WORKERS       4
-#define OLD_WORKER(i) ((i) < W -> (i) : NOBODY)
+#elif defined(REMOVE) /* X on A ->Y-> B ->Z-> C -> W   goes, with a packet in X */
+#define WORKERS       3
+#define OLD_WORKER(i) ((i) == X -> A : ((i) == Y -> B : ((i) == Z -> C : NOBODY)))
 #define OLD_SINK(i)   ((i) + 1)
-#define OLD_INPUT(s)  ((s) > 0 -> (s) - 1 : NOBODY)
-#define NEW_WORKER(i) ((i) == R -> A : NOBODY)
+#define OLD_INPUT(s)  ((s) > X -> (s) - 1 : NOBODY)
+#define NEW_WORKER(i) NOBODY
 #define NEW_SINK(i)   W
-#define NEW_INPUT(s)  ((s) == W -> R : NOBODY)
-#define HELD(i)       ((i) == R)
-#define DRAINED(i)    ((i) > R)
+#define NEW_INPUT(s)  NOBODY
+#define HELD(i)       false
+#define DRAINED(i)    ((i) == X || (i) == Y || (i) == Z)
+#define FULL_AT_FIRST 1
 
 #elif defined(SPLIT) /* R on A -> W   becomes   R on A ->X-> B -> W */
 #define WORKERS       2
@@ -141,6 +134,10 @@
 #define NEW_INPUT(s)  OLD_INPUT(s)
 #define HELD(i)       ((i) == R)
 #define DRAINED(i)    ((i) == X)
+#endif
+
+#ifndef FULL_AT_FIRST /* how many rings, from X on, hold a packet at first */
+#define FULL_AT_FIRST 0
 #endif
 
 /* The programs that a change publishes one after the other; each worker has its part of them. */
@@ -569,6 +566,10 @@ init {
 	byte w;
 
 	atomic {
+		for (w : 1 .. FULL_AT_FIRST) {
+			arrived++;
+			ring[FULL_AT_FIRST + 1 - w]!arrived /* the last ones that come are in X */
+		}
 		for (w : 0 .. WORKERS - 1) {
 			busy[w] = true; /* nothing is published to it that it has not taken up */
 			run worker(w)
