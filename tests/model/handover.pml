@@ -566,10 +566,12 @@ init {
 	byte w;
 
 	atomic {
-		for (w : 1 .. FULL_AT_FIRST) {
+		do
+		:: arrived < FULL_AT_FIRST ->
 			arrived++;
-			ring[FULL_AT_FIRST + 1 - w]!arrived /* the last ones that come are in X */
-		}
+			ring[FULL_AT_FIRST + 1 - arrived]!arrived /* the last that has come is in X */
+		:: else -> break
+		od;
 		for (w : 0 .. WORKERS - 1) {
 			busy[w] = true; /* nothing is published to it that it has not taken up */
 			run worker(w)
