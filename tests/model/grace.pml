@@ -9,7 +9,7 @@
  * holds: DEADLINE
  * holds: DEADLINE PSO
  * holds: LIVE
- * holds: WORKERS=2
+ * holds: WORKERS=2 ROUNDS=1
  * fails (assertion violated): OFFLINE_EARLY
  * fails (assertion violated): ANSWER_LATE
  * fails (assertion violated): NO_WAKE_BARRIER
@@ -29,7 +29,7 @@
 #define WORKERS 1
 #endif
 #ifndef ROUNDS
-#define ROUNDS (4 - WORKERS)
+#define ROUNDS 3
 #endif
 
 #define CONTROL WORKERS /* its processor and its bell; worker w has processor and bell w */

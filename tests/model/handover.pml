@@ -56,7 +56,6 @@
 #define A 0
 #define B 1
 #define C 2
-#define D 3
 
 /*
  * Each shape says which worker takes from an input before and after, to which sink its packets go, which inputs are
@@ -157,7 +156,7 @@
 /* The worker whose program p retries sink s: with HOLD also one that nothing leads to any more. */
 #define TAKES_OR(p, i) ((i) == NOBODY -> NOBODY : TAKES(p, i))
 #define GIVES(p, s) \
-	((p) == HOLD -> TAKES_OR(OLD, OLD_INPUT(s)) : ((p) == NEW -> TAKES_OR(NEW, NEW_INPUT(s)) : TAKES_OR(p, OLD_INPUT(s))))
+	((p) == NEW -> TAKES_OR(NEW, NEW_INPUT(s)) : TAKES_OR(((p) == HOLD -> OLD : (p)), OLD_INPUT(s)))
 
 /* op->bell and input->bell of a program: who is rung when there is something in a ring, or room. */
 #define CONSUMER(p, s) ((p) == NEW -> NEW_WORKER(s) : OLD_WORKER(s))
@@ -166,7 +165,7 @@
 /* Workers. */
 byte published[WORKERS]; /* worker->program */
 byte running[WORKERS];   /* the program that it took up last */
-bool busy[WORKERS];    /* not offline: it may be in a pass by that program */
+bool busy[WORKERS];      /* not offline: it may be in a pass by that program */
 bool asked[WORKERS];     /* asked != answered */
 bool sleeping[WORKERS];  /* the mark of the bell */
 bool rung[WORKERS];      /* its eventfd */
