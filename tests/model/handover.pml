@@ -11,9 +11,7 @@
  * holds: JOIN
  * holds: JOIN DEADLINE
  * holds: SHORTEN
- * holds: SPLIT
  * holds: SPLIT DEADLINE
- * holds: MOVE
  * holds: MOVE DEADLINE PACKETS=1
  * holds: MOVE LATE
  * holds: REMOVE PACKETS=1 REFUSALS=0
@@ -247,7 +245,13 @@ inline give(s, number)
 #endif
 			written = number % NEW_STAGES
 		:: s != W && given ->
-			ring[s]!number;
+			ring[s]!number
+		:: else
+		fi
+	}
+	d_step {
+		if
+		:: s != W && given ->
 			come[s]++;
 			bell = CONSUMER(PROGRAM, s); /* op->bell */
 			ring_bell(bell)
@@ -351,7 +355,10 @@ proctype worker(byte me)
 		begin();
 		/* weir__walk_retry() */
 		if
-		:: retry <= W -> give(retry, backlog[retry])
+		:: retry <= W ->
+			hand = backlog[retry];
+			give(retry, hand);
+			hand = 0
 		:: else
 		fi;
 		if
