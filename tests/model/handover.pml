@@ -10,7 +10,7 @@
  *
  * holds: JOIN
  * holds: JOIN DEADLINE
- * holds: SHORTEN
+ * holds: SHORTEN REFUSALS=0
  * holds: SPLIT DEADLINE
  * holds: MOVE DEADLINE PACKETS=1
  * holds: MOVE LATE
