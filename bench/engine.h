@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Weir as a forwarder: Ethernet framing, a filter and statistics between the two devices, both ways.
- *
- *	left reader -> af_decap -> eth_wrap -> mac_filter -> stats [=> other worker] -> eth_unwrap -> af_encap
- *-> right writer
- */
+/* Weir as a forwarder. */
 #ifndef WEIR_BENCH_ENGINE_H
 #define WEIR_BENCH_ENGINE_H
 
 #include "forwarder.h"
+#include "shapes.h"
+
+/* The one pipeline of this process. */
+struct weir_pipeline *engine_start(enum shape shape, enum shape_ends ends, const struct rig *rig,
+				   const struct placement *placement);
 
 /* All stages on one worker. */
 void engine_start_fused(const struct rig *rig, const struct placement *placement);
@@ -16,12 +16,10 @@ void engine_start_fused(const struct rig *rig, const struct placement *placement
 /* Two workers: each reads one device and writes the other, with a ring in each direction. */
 void engine_start_threaded(const struct rig *rig, const struct placement *placement);
 
-/* The fused one, and ENGINE_GENERATED packets of a generator through the same stages into nothing. */
+/* The fused one, and SHAPES_GENERATED packets of a generator through the same stages into nothing. */
 void engine_start_generating(const struct rig *rig, const struct placement *placement);
 
-#define ENGINE_GENERATED 10000000u
-
-/* Stops it, once all generated packets have passed if it generates any. */
+/* Stops it, once all generated packets have passed if they have an end. */
 void engine_stop(struct forwarder_report *report);
 
 #endif

@@ -3,11 +3,7 @@
 
 #include "figures.h"
 
-static const struct {
-	const char *key, *kase, *metric, *mode, *base;
-	enum bar bar;
-	double limit;
-} ratios[] = {
+static const struct ratio ratios[] = {
 	{ "tcp1_fused_vs_raw", "tcp1", "gbps", "fused", "raw", BAR_AT_LEAST, 0.97 },
 	{ "tcp4_fused_vs_raw", "tcp4", "gbps", "fused", "raw", BAR_AT_LEAST, 0.97 },
 	{ "tcp1_threaded_vs_raw", "tcp1", "gbps", "threaded", "raw2", BAR_AT_LEAST, 0.97 },
@@ -17,29 +13,16 @@ static const struct {
 	{ "rtt_p50_fused_vs_raw", "rtt", "p50_us", "fused", "raw", BAR_AT_MOST, 1.05 },
 };
 
-/* The median of a metric; NaN: it was not measured. */
-static double median(const struct report *report, const char *kase, const char *mode, const char *metric)
-{
-	const struct series *series = report_series(report, kase, mode, metric);
-
-	return series ? report_spread(series->values, series->n).median : NAN;
-}
-
 void figures_add(struct report *report)
 {
-	double rss = median(report, "rss", "fused", "mib");
+	double rss = report_median(report, "rss", "fused", "mib");
 
-	for (unsigned i = 0; i < countof(ratios); i++)
-		report_figure(
-			report, ratios[i].key,
-			report_ratio(report, ratios[i].kase, ratios[i].metric, ratios[i].mode, ratios[i].base)
-				.median,
-			ratios[i].bar, ratios[i].limit);
+	report_ratio_figures(report, ratios, countof(ratios));
 	report_figure(report, "rss_mib", rss, BAR_AT_MOST, 32);
-	report_figure(report, "rss_growth_mib", rss - median(report, "rss", "fused", "mib_at_start"),
+	report_figure(report, "rss_growth_mib", rss - report_median(report, "rss", "fused", "mib_at_start"),
 		      BAR_NONE, 0);
-	report_figure(
-		report, "idle_cpu_ms",
-		fmax(median(report, "idle", "fused", "cpu_ms"), median(report, "idle", "threaded", "cpu_ms")),
-		BAR_AT_MOST, 10);
+	report_figure(report, "idle_cpu_ms",
+		      fmax(report_median(report, "idle", "fused", "cpu_ms"),
+			   report_median(report, "idle", "threaded", "cpu_ms")),
+		      BAR_AT_MOST, 10);
 }

@@ -11,7 +11,27 @@
 #include "placement.h"
 #include "rig.h"
 
-#define FORWARDER_STAGES_MAX 32
+#define FORWARDER_STAGES_MAX  32
+#define FORWARDER_CHANGES_MAX 12
+
+/* The parts of the time of a change, in microseconds. */
+enum change_part {
+	CHANGE_TOTAL = 0, /* from the call to its return, when every worker works by the new */
+	CHANGE_PREPARE,
+	CHANGE_DRAIN,
+	CHANGE_PUBLISH,
+	CHANGE_GRACE,
+	CHANGE_HELD,
+	CHANGE_PARTS,
+};
+
+/* Changes of one kind while it forwarded. */
+struct forwarder_change {
+	char kind[16];
+	unsigned n;
+	double median[CHANGE_PARTS];
+	double worst[CHANGE_PARTS];
+};
 
 /* What a forwarder tells when it has stopped. A raw loop has nothing to tell. */
 struct forwarder_report {
@@ -25,6 +45,9 @@ struct forwarder_report {
 		double ns;   /* a packet */
 		double fill; /* packets a vector */
 	} stages[FORWARDER_STAGES_MAX];
+	unsigned n_changes;
+	struct forwarder_change changes[FORWARDER_CHANGES_MAX];
+	double changes_per_s; /* of all kinds */
 };
 
 struct mode {
@@ -35,6 +58,8 @@ struct mode {
 	void (*start)(const struct rig *rig, const struct placement *placement);
 	/* Stops and fills the report; NULL: the end of the process is enough. */
 	void (*stop)(struct forwarder_report *report);
+	/* From the bench's process: whether it shall be, for now, like its base. NULL: it cannot. */
+	void (*rest)(bool resting);
 };
 
 struct forwarder {

@@ -95,6 +95,13 @@ struct spread report_spread(const double *values, unsigned n)
 	return spread;
 }
 
+double report_median(const struct report *report, const char *kase, const char *mode, const char *metric)
+{
+	const struct series *series = report_series(report, kase, mode, metric);
+
+	return series ? report_spread(series->values, series->n).median : NAN;
+}
+
 struct spread report_ratio(const struct report *report, const char *kase, const char *metric,
 			   const char *mode, const char *base)
 {
@@ -124,6 +131,15 @@ void report_figure(struct report *report, const char *key, double value, enum ba
 	figure->value = value;
 	figure->bar = bar;
 	figure->limit = limit;
+}
+
+void report_ratio_figures(struct report *report, const struct ratio *ratios, unsigned n)
+{
+	for (const struct ratio *ratio = ratios; ratio < ratios + n; ratio++)
+		report_figure(
+			report, ratio->key,
+			report_ratio(report, ratio->kase, ratio->metric, ratio->mode, ratio->base).median,
+			ratio->bar, ratio->limit);
 }
 
 void report_print_figures(const struct report *report, FILE *file)

@@ -61,6 +61,9 @@ const struct series *report_series(const struct report *report, const char *kase
 
 struct spread report_spread(const double *values, unsigned n);
 
+/* The median of a metric over the rounds; NaN: it was not measured. */
+double report_median(const struct report *report, const char *kase, const char *mode, const char *metric);
+
 /*
  * The median over the rounds of mode's value by base's value of the same round: what disturbs a round
  * disturbs both. NaN: one of them is missing.
@@ -70,6 +73,16 @@ struct spread report_ratio(const struct report *report, const char *kase, const 
 
 /* Adds a headline number and the bar that it has to take. NaN is not added. */
 void report_figure(struct report *report, const char *key, double value, enum bar bar, double limit);
+
+/* A headline number that is the ratio of two modes in one metric of a case. */
+struct ratio {
+	const char *key, *kase, *metric, *mode, *base;
+	enum bar bar;
+	double limit;
+};
+
+/* Adds those whose cases and modes were measured. */
+void report_ratio_figures(struct report *report, const struct ratio *ratios, unsigned n);
 
 /* Prints the figures, one a line, with their bars. */
 void report_print_figures(const struct report *report, FILE *file);

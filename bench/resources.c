@@ -6,8 +6,9 @@
 #define SETTLE_NS  500000000u /* until what a start wakes has gone to sleep again */
 #define MIB(bytes) ((double)(bytes) / (1024 * 1024))
 
-static const struct mode generating = { "generating", NULL, "fused, with a generator",
-					engine_start_generating, engine_stop };
+static const struct mode generating = {
+	"generating", NULL, "fused, with a generator", engine_start_generating, engine_stop, NULL
+};
 
 void resources_measure_memory(struct report *report, const struct rig *rig, const struct placement *placement)
 {

@@ -17,12 +17,16 @@ static const struct metric {
 	{ "gbps", offsetof(struct visit, gbps), 1, 2, "Gbit/s", "Gbit/s" },
 	{ "pps", offsetof(struct visit, pps), 1e-3, 1, "kpps", "kpps" },
 	{ "loss", offsetof(struct visit, loss), 100, 2, "%", "loss %" },
+	{ "lost", offsetof(struct visit, lost), 1, 0, "", "lost" },
+	{ "by_kernels", offsetof(struct visit, by_kernels), 1, 0, "", "kernels" },
+	{ "duplicated", offsetof(struct visit, duplicated), 1, 0, "", "doubled" },
 	{ "reordered", offsetof(struct visit, reordered), 1, 0, "", "reord" },
 	{ "retransmits", offsetof(struct visit, retransmits), 1, 0, "", "retr" },
 	{ "cpu_s_per_gb", offsetof(struct visit, cpu_s_per_gb), 1, 2, "s/GB", "s/GB" },
 	{ "cpu", offsetof(struct visit, cpu), 100, 0, "%", "cpu %" },
 	{ "p50_us", offsetof(struct visit, p50_us), 1, 1, "us", "p50 us" },
 	{ "p99_us", offsetof(struct visit, p99_us), 1, 1, "us", "p99 us" },
+	{ "calm_p99_us", offsetof(struct visit, calm_p99_us), 1, 1, "us", "calm99" },
 	{ "p999_us", offsetof(struct visit, p999_us), 1, 1, "us", "p99.9" },
 };
 
@@ -35,31 +39,25 @@ static const struct metric *find_metric(const char *name)
 	return metric;
 }
 
-const char *table_headline(const struct traffic_case *kase)
-{
-	return kase->type == &traffic_tcp ? "gbps" : kase->type == &traffic_udp ? "pps" : "p50_us";
-}
-
-void table_add(struct report *report, const struct traffic_case *kase, const struct mode *mode,
-	       const struct visit *visit)
+void table_add(struct report *report, const char *kase, const char *mode, const struct visit *visit)
 {
 	for (unsigned i = 0; i < countof(metrics); i++) {
 		double value = *(const double *)((const char *)visit + metrics[i].offset);
 
 		if (!isnan(value))
-			report_add(report, kase->name, mode->name, metrics[i].name, value);
+			report_add(report, kase, mode, metrics[i].name, value);
 	}
 	if (visit->report.received) {
-		report_add(report, kase->name, mode->name, "sleeps_per_packet",
+		report_add(report, kase, mode, "sleeps_per_packet",
 			   (double)visit->report.sleeps / (double)visit->report.received);
-		report_add(report, kase->name, mode->name, "wakes_per_packet",
+		report_add(report, kase, mode, "wakes_per_packet",
 			   (double)visit->report.wakes / (double)visit->report.received);
 	}
 	for (unsigned i = 0; i < visit->report.n; i++) {
 		char name[sizeof(STAGE_PREFIX) + sizeof(visit->report.stages[i].path)];
 
 		snprintf(name, sizeof(name), STAGE_PREFIX "%s", visit->report.stages[i].path);
-		report_add(report, kase->name, mode->name, name, visit->report.stages[i].ns);
+		report_add(report, kase, mode, name, visit->report.stages[i].ns);
 	}
 }
 
@@ -84,7 +82,7 @@ static void format_ratio(char *text, size_t size, const struct report *report,
 	const struct metric plain = { .scale = 1, .digits = 2 };
 
 	if (mode->base)
-		ratio = report_ratio(report, kase->name, table_headline(kase), mode->name, mode->base);
+		ratio = report_ratio(report, kase->name, kase->type->headline, mode->name, mode->base);
 	format_spread(text, size, &ratio, &plain);
 }
 
@@ -92,7 +90,7 @@ static void format_ratio(char *text, size_t size, const struct report *report,
 static void format_headline(char *text, size_t size, const struct report *report,
 			    const struct traffic_case *kase, const struct mode *mode)
 {
-	const struct metric *metric = find_metric(table_headline(kase));
+	const struct metric *metric = find_metric(kase->type->headline);
 	const struct series *series = report_series(report, kase->name, mode->name, metric->name);
 	struct spread spread = series ? report_spread(series->values, series->n) : report_spread(NULL, 0);
 	char number[64];
@@ -104,7 +102,7 @@ static void format_headline(char *text, size_t size, const struct report *report
 void table_print_progress(const struct report *report, const struct traffic_case *kase,
 			  const struct mode *mode, unsigned done, unsigned all)
 {
-	const struct metric *metric = find_metric(table_headline(kase));
+	const struct metric *metric = find_metric(kase->type->headline);
 	const struct series *series = report_series(report, kase->name, mode->name, metric->name);
 	char text[96], ratio[96];
 
@@ -118,11 +116,21 @@ void table_print_progress(const struct report *report, const struct traffic_case
 	fflush(stdout);
 }
 
-void table_print_head(void)
+/* Whether any case has it. */
+static bool is_measured(const struct report *report, const struct metric *metric)
+{
+	for (unsigned i = 0; i < report->n; i++)
+		if (report_series(report, report->results[i].kase, report->results[i].mode, metric->name))
+			return true;
+	return false;
+}
+
+void table_print_head(const struct report *report)
 {
 	printf("\n%-8s %-9s %-30s %-18s", "case", "mode", "median [min-max]", "x base");
 	for (unsigned i = 0; i < countof(metrics); i++)
-		printf(" %7s", metrics[i].heading);
+		if (is_measured(report, &metrics[i]))
+			printf(" %7s", metrics[i].heading);
 	putchar('\n');
 }
 
@@ -130,7 +138,7 @@ void table_print_row(const struct report *report, const struct traffic_case *kas
 {
 	char text[96], ratio[96];
 
-	if (!report_series(report, kase->name, mode->name, table_headline(kase)))
+	if (!report_series(report, kase->name, mode->name, kase->type->headline))
 		return;
 	format_headline(text, sizeof(text), report, kase, mode);
 	format_ratio(ratio, sizeof(ratio), report, kase, mode);
@@ -141,7 +149,7 @@ void table_print_row(const struct report *report, const struct traffic_case *kas
 		if (series)
 			printf(" %7.*f", (int)metrics[i].digits,
 			       report_spread(series->values, series->n).median * metrics[i].scale);
-		else
+		else if (is_measured(report, &metrics[i]))
 			printf(" %7s", "-");
 	}
 	putchar('\n');

@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the bench of throughput shows to people. */
+/* What benches with traffic show to people. */
 #ifndef WEIR_BENCH_TABLE_H
 #define WEIR_BENCH_TABLE_H
 
 #include "report.h"
 #include "visit.h"
 
-/* The metric that a case is about: "gbps", "pps" or "p50_us". */
-const char *table_headline(const struct traffic_case *kase);
-
 /* Takes over what was measured. */
-void table_add(struct report *report, const struct traffic_case *kase, const struct mode *mode,
-	       const struct visit *visit);
+void table_add(struct report *report, const char *kase, const char *mode, const struct visit *visit);
 
 /* A line for what has just been measured. */
 void table_print_progress(const struct report *report, const struct traffic_case *kase,
 			  const struct mode *mode, unsigned done, unsigned all);
 
-void table_print_head(void);
+void table_print_head(const struct report *report);
 void table_print_row(const struct report *report, const struct traffic_case *kase, const struct mode *mode);
 
 /* A line for each chain of Weir with what its stages cost. */

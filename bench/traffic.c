@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -20,14 +21,15 @@ void traffic_set_timeout(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 }
 
-static int udp_socket(const struct rig *rig, enum side side)
+static int udp_socket(const struct rig *rig, enum side side, unsigned flow)
 {
+	const uint16_t port = htons((uint16_t)(TRAFFIC_PORT + flow));
 	const enum side other = side == LEFT ? RIGHT : LEFT;
 	const struct sockaddr_in own = { .sin_family = AF_INET,
-					 .sin_port = htons(TRAFFIC_PORT),
+					 .sin_port = port,
 					 .sin_addr.s_addr = htonl(rig_address(side)) };
 	const struct sockaddr_in peer = { .sin_family = AF_INET,
-					  .sin_port = htons(TRAFFIC_PORT),
+					  .sin_port = port,
 					  .sin_addr.s_addr = htonl(rig_address(other)) };
 	const int size = SOCKET_BUFFER;
 	int fd;
@@ -45,10 +47,10 @@ static int udp_socket(const struct rig *rig, enum side side)
 	return fd;
 }
 
-void traffic_udp_pair(const struct rig *rig, int *left, int *right)
+void traffic_udp_pair(const struct rig *rig, unsigned flow, int *left, int *right)
 {
-	*left = udp_socket(rig, LEFT);
-	*right = udp_socket(rig, RIGHT);
+	*left = udp_socket(rig, LEFT, flow);
+	*right = udp_socket(rig, RIGHT, flow);
 }
 
 /* Sends until one arrives, for 10 seconds. */
@@ -67,11 +69,24 @@ void traffic_reach(const struct rig *rig)
 {
 	int left, right;
 
-	traffic_udp_pair(rig, &left, &right);
+	traffic_udp_pair(rig, 0, &left, &right);
 	if (!passes(left, right) || !passes(right, left))
 		give_up(BENCH_FAILED, "no packet passed the forwarder within 10 seconds");
 	close(left);
 	close(right);
+}
+
+static uint64_t device_drops(const struct rig *rig)
+{
+	uint64_t sum = 0;
+
+	for (enum side side = LEFT; side < SIDES; side++) {
+		struct rig_counters counters;
+
+		rig_read(rig, side, &counters);
+		sum += counters.dropped;
+	}
+	return sum;
 }
 
 void traffic_start(struct traffic *traffic, const struct traffic_case *kase, const struct rig *rig,
@@ -82,6 +97,8 @@ void traffic_start(struct traffic *traffic, const struct traffic_case *kase, con
 	traffic->rig = rig;
 	traffic->run = now_ns();
 	traffic->streams = 1;
+	traffic->recording = -1;
+	traffic->device_drops = device_drops(rig);
 	kase->type->open(traffic);
 	placement_start_thread(&traffic->threads[RIGHT], placement->traffic[RIGHT], kase->type->server,
 			       traffic);
@@ -108,9 +125,37 @@ void traffic_read(struct traffic *traffic, struct traffic_counts *counts)
 		counts->retransmits += retransmits(traffic->client[i]);
 }
 
-void traffic_record(struct traffic *traffic, bool recording)
+void traffic_open_records(struct traffic *traffic)
 {
-	atomic_store(&traffic->recording, recording);
+	for (unsigned i = 0; i < TRAFFIC_RECORDS; i++) {
+		traffic->round_trips[i].ns = calloc(TRAFFIC_RTT_MAX, sizeof(*traffic->round_trips[i].ns));
+		if (!traffic->round_trips[i].ns)
+			give_up(BENCH_FAILED, "out of memory");
+	}
+}
+
+void traffic_record(struct traffic *traffic, int record)
+{
+	atomic_store(&traffic->recording, record);
+}
+
+static uint64_t socket_drops(int fd)
+{
+	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	socklen_t size = sizeof(info);
+
+	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) == 0 ? info[SK_MEMINFO_DROPS] : 0;
+}
+
+/* What a kernel has dropped is not the forwarder's loss. */
+static void excuse(struct traffic *traffic)
+{
+	struct traffic_losses *losses = &traffic->losses;
+
+	losses->by_kernels = device_drops(traffic->rig) - traffic->device_drops;
+	for (unsigned i = 0; i < traffic->streams; i++)
+		losses->by_kernels += socket_drops(traffic->client[i]) + socket_drops(traffic->server[i]);
+	losses->lost -= losses->by_kernels < losses->lost ? losses->by_kernels : losses->lost;
 }
 
 void traffic_stop(struct traffic *traffic)
@@ -121,6 +166,8 @@ void traffic_stop(struct traffic *traffic)
 	atomic_store(&traffic->stop, true);
 	for (enum side side = LEFT; side < SIDES; side++)
 		pthread_join(traffic->threads[side], NULL);
+	if (traffic->losses.known)
+		excuse(traffic);
 	for (unsigned i = 0; i < traffic->streams; i++) {
 		setsockopt(traffic->client[i], SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 		setsockopt(traffic->server[i], SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
@@ -131,5 +178,6 @@ void traffic_stop(struct traffic *traffic)
 
 void traffic_free(struct traffic *traffic)
 {
-	free(traffic->rtt);
+	for (unsigned i = 0; i < TRAFFIC_RECORDS; i++)
+		free(traffic->round_trips[i].ns);
 }

@@ -9,10 +9,8 @@
 
 static void open_pair(struct traffic *traffic)
 {
-	traffic_udp_pair(traffic->rig, &traffic->client[0], &traffic->server[0]);
-	traffic->rtt = calloc(TRAFFIC_RTT_MAX, sizeof(*traffic->rtt));
-	if (!traffic->rtt)
-		give_up(BENCH_FAILED, "out of memory");
+	traffic_udp_pair(traffic->rig, 0, &traffic->client[0], &traffic->server[0]);
+	traffic_open_records(traffic);
 }
 
 /* Waits for the answer to this request. False: it is lost. */
@@ -44,9 +42,7 @@ static void ask(struct traffic *traffic, uint64_t sequence)
 	traffic_count(&traffic->sent, 1);
 	if (!answered(fd, &request, bytes, size))
 		return;
-	if (atomic_load_explicit(&traffic->recording, memory_order_acquire) &&
-	    traffic->n_rtt < TRAFFIC_RTT_MAX)
-		traffic->rtt[traffic->n_rtt++] = (uint32_t)(now_ns() - begin);
+	traffic_note_round_trip(traffic, now_ns() - begin);
 	traffic_count(&traffic->received, 1);
 	traffic_count(&traffic->bytes, size);
 }
@@ -82,4 +78,4 @@ static void *run_server(void *argument)
 	return NULL;
 }
 
-const struct traffic_type traffic_rtt = { open_pair, run_client, run_server };
+const struct traffic_type traffic_rtt = { open_pair, run_client, run_server, "p50_us" };

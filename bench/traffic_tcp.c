@@ -98,4 +98,4 @@ static void *run_server(void *argument)
 	return NULL;
 }
 
-const struct traffic_type traffic_tcp = { open_streams, run_client, run_server };
+const struct traffic_type traffic_tcp = { open_streams, run_client, run_server, "gbps" };

@@ -22,7 +22,7 @@ struct flood {
 
 static void open_pair(struct traffic *traffic)
 {
-	traffic_udp_pair(traffic->rig, &traffic->client[0], &traffic->server[0]);
+	traffic_udp_pair(traffic->rig, 0, &traffic->client[0], &traffic->server[0]);
 }
 
 static void prepare(struct flood *flood, unsigned size, unsigned segments)
@@ -136,4 +136,4 @@ static void *run_server(void *argument)
 	return NULL;
 }
 
-const struct traffic_type traffic_udp = { open_pair, run_client, run_server };
+const struct traffic_type traffic_udp = { open_pair, run_client, run_server, "pps" };

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One measurement: one case through one forwarder for some time. */
+/*
+ * One measurement: one case through one forwarder for some time. A mode that can rest does so in turns, every
+ * tenth of a second, so that both halves meet the same disturbances.
+ */
 #ifndef WEIR_BENCH_VISIT_H
 #define WEIR_BENCH_VISIT_H
 
 #include "forwarder.h"
 #include "traffic.h"
 
+/* NaN: not measured in this case. */
 struct visit {
 	double seconds;
 	double gbps;
@@ -13,14 +17,23 @@ struct visit {
 	double loss; /* of datagrams or requests; with TCP, of packets at the devices */
 	double retransmits;
 	double reordered;
-	double cpu;                     /* processors' worth that the forwarder used */
-	double cpu_s_per_gb;            /* of received payload */
-	double p50_us, p99_us, p999_us; /* round trips; NaN for other cases */
+	double lost, duplicated, by_kernels; /* numbered datagrams, from the first to the last */
+	double cpu;                          /* processors' worth that the forwarder used */
+	double cpu_s_per_gb;                 /* of received payload */
+	double p50_us, p99_us, p999_us;      /* round trips */
+	double calm_p99_us;                  /* the median of the p99 of every 1,000 round trips */
 	struct forwarder_report report;
 };
 
-/* Returns false if nothing came through in that time, and so nothing was measured. */
-bool visit(struct visit *visit, const struct rig *rig, const struct mode *mode,
+enum phase {
+	WORKING = 0,
+	RESTING, /* only of a mode that can rest */
+	PHASES,
+};
+
+/* Each phase lasts so many seconds in all. Returns false if nothing came through in that time, and so nothing
+ * was measured. */
+bool visit(struct visit visits[PHASES], const struct rig *rig, const struct mode *mode,
 	   const struct traffic_case *kase, const struct placement *placement, double seconds);
 
 #endif

@@ -111,7 +111,7 @@ static int make_interim(struct apply *apply)
 	if (made) {
 		interim->note = malloc(sizeof(*interim->note));
 		apply->note = malloc(sizeof(*apply->note));
-		apply->remains = malloc(sizeof(*apply->remains));
+		apply->remains = calloc(1, sizeof(*apply->remains));
 		made = interim->note && apply->note && apply->remains;
 	}
 	for (unsigned w = 0; made && w < apply->old->n_workers; w++)
@@ -148,7 +148,8 @@ static int start_workers(struct apply *apply)
 			continue;
 		weir__worker_publish(apply->new->workers[w], apply->interim->begin[w]);
 		if (apply->pipeline->running)
-			rc = weir__worker_start(apply->new->workers[w], &apply->new->given[w], apply->err);
+			rc = weir__worker_start(apply->new->workers[w], &apply->new->given[w],
+						WEIR__PHASE_RUN, apply->err);
 	}
 	return rc;
 }
@@ -245,13 +246,18 @@ static void publish(struct apply *apply, const struct weir__shape *shape, progra
 	apply->report->publish_us += us_since(begin);
 }
 
-static int grace(struct apply *apply, const struct weir__shape *shape)
+static int grace(struct apply *apply, const struct weir__shape *shape, uint64_t workers)
 {
 	const uint64_t begin = weir__now();
-	int rc = weir__grace_of(shape, weir__bits(shape->n_workers), apply->deadline, apply->err);
+	int rc = weir__grace_of(shape, workers, apply->deadline, apply->err);
 
 	apply->report->grace_us += us_since(begin);
 	return rc;
+}
+
+static int grace_of_old(struct apply *apply)
+{
+	return grace(apply, apply->old, weir__bits(apply->old->n_workers));
 }
 
 /* Nothing new comes to what must be drained, and then it is empty. */
@@ -261,7 +267,7 @@ static int drain(struct apply *apply)
 	int rc;
 
 	publish(apply, apply->old, (programs)apply->interim->hold);
-	rc = grace(apply, apply->old);
+	rc = grace_of_old(apply);
 	if (rc == 0)
 		rc = weir__drain(apply->pipeline, &apply->transition.drain, apply->deadline, apply->err);
 	apply->report->drain_us = us_since(begin);
@@ -272,7 +278,7 @@ static int drain(struct apply *apply)
 static int release(struct apply *apply)
 {
 	publish(apply, apply->old, (programs)apply->interim->release);
-	return grace(apply, apply->old);
+	return grace_of_old(apply);
 }
 
 /* Back to what it was: all rows and all they hold are still where they were. */
@@ -281,6 +287,7 @@ static void roll_back(struct apply *apply)
 	struct weir_error unused;
 
 	publish(apply, apply->old, apply->old->programs);
+	weir__pipeline_ring(apply->pipeline); /* who fell asleep without what was held waits for it again */
 	weir__error_clear(&unused);
 	/* A short time: who is not stuck needs no more. */
 	if (weir__grace_of(apply->old, weir__bits(apply->old->n_workers), weir__now() + 10000000, &unused) <
@@ -321,6 +328,16 @@ static void publish_end(struct apply *apply)
 			weir__worker_publish(apply->old->workers[w], apply->interim->end[w]);
 }
 
+/* The workers of the new shape that the old one does not have, by bit. */
+static uint64_t new_workers(const struct apply *apply)
+{
+	uint64_t workers = 0;
+
+	for (unsigned w = 0; w < apply->new->n_workers; w++)
+		workers |= apply->interim->begin[w] ? 1ull << w : 0;
+	return workers;
+}
+
 /* Every worker of both shapes takes up its new program. */
 static int enter(struct apply *apply)
 {
@@ -332,9 +349,9 @@ static int enter(struct apply *apply)
 	}
 	publish(apply, apply->new, apply->new->programs);
 	publish_end(apply);
-	rc = grace(apply, apply->old);
+	rc = grace_of_old(apply);
 	if (rc == 0)
-		rc = grace(apply, apply->new);
+		rc = grace(apply, apply->new, new_workers(apply));
 	return rc;
 }
 
@@ -359,18 +376,30 @@ static void count_for_good(struct weir_pipeline *pipeline, const struct weir__sh
 		weir__pipeline_ring(pipeline);
 }
 
-static void free_remains(void *memory)
+/* Ends what still runs. Control thread, with the lock. */
+static void settle_remains(struct remains *remains)
 {
-	struct remains *remains = memory;
-	struct weir__shape *shape = remains->shape;
+	const struct weir__shape *shape = remains->shape;
 
 	for (unsigned w = 0; w < shape->n_workers; w++)
 		if (!shape->shared[w])
 			weir__worker_stop(shape->workers[w], UINT64_MAX);
 	count_for_good(remains->pipeline, shape);
-	weir__shape_free(shape);
-	free_interim(remains->interim);
+}
+
+/* Takes as long as the system takes to close devices. */
+static void free_remains(struct remains *remains)
+{
+	weir__shape_free(remains->shape);
+	if (remains->interim)
+		free_interim(remains->interim);
 	free(remains);
+}
+
+static void free_retired_remains(void *memory)
+{
+	settle_remains(memory);
+	free_remains(memory);
 }
 
 static void finish(struct apply *apply, const struct weir_config *config, bool stuck)
@@ -390,17 +419,18 @@ static void finish(struct apply *apply, const struct weir_config *config, bool s
 	weir__pipeline_set_times(pipeline, config);
 	weir__endpoints_changed(pipeline);
 	*remains = (struct remains){ pipeline, apply->old, apply->interim };
-	/* A producer with its old program may have rung the old consumer of a ring. */
+	/* The pool may have grown; and a worker that is stuck has not rung the others yet, as those do that
+	 * take up their program. */
 	weir__pipeline_ring(pipeline);
 	if (stuck) {
-		weir__retire(pipeline, apply->note, remains, free_remains);
+		weir__retire(pipeline, apply->note, remains, free_retired_remains);
 		apply->note = NULL;
+		apply->remains = NULL;
 	} else {
 		weir__retired_free(pipeline);
-		free_remains(remains);
+		settle_remains(remains);
 	}
 	weir__spin_warn(pipeline);
-	apply->remains = NULL;
 	apply->interim = NULL;
 	apply->growth = NULL;
 	apply->new = NULL;
@@ -418,7 +448,6 @@ static void undo(struct apply *apply)
 		weir__shape_subtract(apply->new, apply->old);
 		weir__shape_free(apply->new);
 	}
-	free(apply->remains);
 	free(apply->note);
 	if (apply->plan)
 		weir__plan_free(apply->plan);
@@ -435,6 +464,9 @@ static int check_pool(struct apply *apply)
 	int rc = 0;
 
 	weir__error_at(apply->err, "pool");
+	if (apply->plan->pool.room != pool->room)
+		rc = weir_invalid(apply->err, "room", "%u, but the pool was made with %u",
+				  apply->plan->pool.room, pool->room);
 	if (apply->plan->headroom > pool->headroom)
 		rc = weir_invalid(apply->err, "headroom",
 				  "the chains prepend %u bytes, and the pool was made with %u",
@@ -532,6 +564,9 @@ int weir_pipeline_apply_with(struct weir_pipeline *pipeline, const struct weir_c
 	rc = apply_config(&apply, config);
 	undo(&apply);
 	pthread_mutex_unlock(&pipeline->control);
+	/* Without the lock, so that no other call waits for the system to close a device. */
+	if (apply.remains)
+		free_remains(apply.remains);
 	weir__error_at(apply.err, "%s", "");
 	if (options->report)
 		*options->report = apply.report;

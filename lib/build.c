@@ -16,9 +16,15 @@ struct builder {
 	const struct weir__shape *old;
 	struct weir__shape *shape;
 	struct weir__program *programs[WEIR_WORKERS_MAX];
-	struct weir__op *ops[WEIR_WORKERS_MAX][WEIR_CHAINS_MAX * WEIR_STAGES_MAX];
 	struct weir__row *readers[WEIR_CHAINS_MAX * WEIR_STAGES_MAX];
+	struct weir__op *ops[]; /* of each worker, of each row: see op_at() */
 };
+
+/* Where the operation of a row in the program of a worker is noted. */
+static struct weir__op **op_at(struct builder *builder, uint32_t worker, uint32_t row)
+{
+	return &builder->ops[worker * builder->plan->n_rows + row];
+}
 
 /* The workers in whose programs a row is an operation, by bit. A reader is none: it is an input. */
 static uint64_t runners(const struct weir__plan_row *row)
@@ -199,7 +205,7 @@ static int add_op(struct builder *builder, uint32_t index, uint32_t worker)
 
 	if (!row)
 		return -ENOMEM;
-	builder->ops[worker][index] = op;
+	*op_at(builder, worker, index) = op;
 	op->row = row;
 	op->config = builder->shape->places[builder->shape->n_places - 1].config;
 	op->state = row->state;
@@ -241,8 +247,8 @@ static void wire_exits(struct builder *builder)
 
 		for (unsigned k = 0; row->kind == WEIR__ROW_STAGE && k < WEIR_EXITS_MAX; k++)
 			if (row->exit[k] != WEIR__NONE)
-				builder->ops[row->worker][i]->exit[k] =
-					builder->ops[row->worker][plan->chains[row->exit[k]].first];
+				(*op_at(builder, row->worker, i))->exit[k] =
+					*op_at(builder, row->worker, plan->chains[row->exit[k]].first);
 	}
 }
 
@@ -272,7 +278,7 @@ static void add_input(struct builder *builder, struct weir__row *row, uint32_t w
 
 	input->row = row;
 	input->bell = bell;
-	input->first = builder->ops[worker][first];
+	input->first = *op_at(builder, worker, first);
 	input->sinks = reachable_sinks(program, input->first, seen);
 }
 
@@ -284,7 +290,7 @@ static void add_ring_ends(struct builder *builder, uint32_t index)
 	for (uint64_t left = from->producers; left; left &= left - 1) {
 		const unsigned producer = (unsigned)__builtin_ctzll(left);
 
-		add_input(builder, builder->ops[producer][index]->row, from->worker, index + 1,
+		add_input(builder, (*op_at(builder, producer, index))->row, from->worker, index + 1,
 			  &builder->shape->workers[producer]->bell);
 	}
 }
@@ -360,7 +366,9 @@ static int build(struct builder *builder)
 int weir__build(struct weir__shape **result, struct weir_pipeline *pipeline, struct weir__plan *plan,
 		const struct weir__shape *old)
 {
-	struct builder *builder = calloc(1, sizeof(*builder));
+	/* As large as this plan needs: the largest would be more than a cache holds. */
+	struct builder *builder = calloc(1, sizeof(*builder) + (size_t)plan->n_workers * plan->n_rows *
+								       sizeof(struct weir__op *));
 	struct weir__shape *shape =
 		calloc(1, sizeof(*shape) + count_places(plan) * sizeof(struct weir__place));
 	int rc = -ENOMEM;

@@ -9,6 +9,7 @@
 
 #define PAUSE_NS     50000 /* between two looks, at first and at last */
 #define PAUSE_MAX_NS 5000000
+#define PASSES       4 /* that are waited for before the first pause: one may empty a ring, and is shorter */
 
 void weir__drain_all(struct weir__drain *drain, const struct weir__shape *shape)
 {
@@ -17,9 +18,11 @@ void weir__drain_all(struct weir__drain *drain, const struct weir__shape *shape)
 		drain->sinks[w] = weir__bits(shape->programs[w]->n_sinks);
 }
 
-static bool is_full(const struct weir__worker *worker, const struct weir__op *op)
+/* The row is asked, not the worker: one that has just been started, or given the row by a change, does not
+ * know of its backlog before its next pass. */
+static bool is_full(const struct weir__op *op)
 {
-	return __atomic_load_n(&worker->blocked, __ATOMIC_RELAXED) & op->sink ||
+	return __atomic_load_n(&op->row->backlog.n, __ATOMIC_RELAXED) ||
 	       (op->row->kind == WEIR__ROW_RING && weir__ring_size(&op->row->ring));
 }
 
@@ -30,7 +33,7 @@ static const struct weir__row *look(const struct weir__drain *drain)
 		for (uint64_t left = drain->sinks[w]; left; left &= left - 1) {
 			const struct weir__op *op = drain->shape->programs[w]->sinks[__builtin_ctzll(left)];
 
-			if (is_full(drain->shape->workers[w], op))
+			if (is_full(op))
 				return op->row;
 		}
 	return NULL;
@@ -82,6 +85,7 @@ int weir__drain(struct weir_pipeline *pipeline, const struct weir__drain *drain,
 		struct weir_error *err)
 {
 	const struct weir__row *full;
+	unsigned looks = 0;
 	uint64_t pause = 0;
 	int rc;
 
@@ -90,7 +94,10 @@ int weir__drain(struct weir_pipeline *pipeline, const struct weir__drain *drain,
 			return weir_failed(err, -ETIMEDOUT,
 					   "%s is not empty: what is behind it takes nothing",
 					   full ? full->path : "a ring");
-		weir__drain_pause(&pause);
+		if (looks++ >= PASSES)
+			weir__drain_pause(&pause);
+		else if ((rc = weir__grace(pipeline, drain->shape, deadline, err)) < 0)
+			return rc;
 	}
 	return rc < 0 ? rc : 0;
 }

@@ -55,8 +55,11 @@ static void ask(struct weir__worker *worker)
 {
 	/* Release: who sees it also sees what was published before. */
 	__atomic_store_n(&worker->asked, worker->asked + 1, __ATOMIC_RELEASE);
-	/* With a full barrier, which pairs with that of weir__grace_online(). */
-	weir__doorbell_ring_slowly(&worker->bell);
+	weir__barrier_full(); /* pairs with that of weir__grace_online(), and with that of who falls asleep */
+	/* One that is away looks at the question before anything else when it comes back, so that nothing has
+	 * to wake it. */
+	if (!__atomic_load_n(&worker->offline, __ATOMIC_ACQUIRE))
+		weir__doorbell_ring(&worker->bell);
 }
 
 static bool granted(void *data)

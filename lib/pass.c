@@ -172,13 +172,19 @@ static void prefetch(const struct weir_buf *bufs, const struct weir__vector *vec
 		__builtin_prefetch(bufs[vector->index[i]].data, 1);
 }
 
+/* Whoever waits for the end of the pass shall not wait for a whole burst of slow writes. */
+static bool go_on(const struct weir__worker *worker, unsigned taken)
+{
+	return !taken || (taken < RING_BURST && !weir__grace_asked(worker));
+}
+
 static bool read_ring(struct weir__worker *worker, const struct weir__input *input)
 {
 	struct weir__ring *ring = &input->row->ring;
 	struct weir__vector vector;
 	unsigned taken = 0;
 
-	while (taken < RING_BURST && !(input->sinks & worker->blocked) && weir__ring_pop(ring, &vector)) {
+	while (go_on(worker, taken) && !(input->sinks & worker->blocked) && weir__ring_pop(ring, &vector)) {
 		taken++;
 		weir__check_pass(worker->pool, vector.index, vector.n, WEIR__OWNER_RING, WEIR__OWNER_WORKER,
 				 input->row->path);
@@ -213,6 +219,9 @@ static void adopt(struct weir__worker *worker, const struct weir__program *progr
 	worker->spin_min_ns = program->spin_min_ns;
 	worker->spin_max_ns = program->spin_max_ns;
 	worker->spin_ns = program->spin_min_ns;
+	/* Whoever read there before may have lost the input in its sleep. What has rung since would end every
+	 * later sleep at once. */
+	weir__worker_disarm(program);
 	if (worker->shape == program->shape->version)
 		return;
 	worker->shape = program->shape->version;

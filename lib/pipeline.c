@@ -150,12 +150,16 @@ static int start(struct weir_pipeline *pipeline, struct weir_error *err)
 		rc = weir_failed(err, -EALREADY, "the pipeline runs already");
 	if (rc < 0)
 		return rc;
+	/* Nobody reads before all are there: what the first had read could not leave if the last does not
+	 * start. */
 	for (unsigned i = 0; rc == 0 && i < shape->n_workers; i++)
-		rc = weir__worker_start(shape->workers[i], &shape->given[i], err);
+		rc = weir__worker_start(shape->workers[i], &shape->given[i], WEIR__PHASE_DRAIN, err);
 	if (rc == 0)
 		rc = weir__watchdog_start(pipeline, err);
 	pipeline->running = rc == 0;
-	if (rc < 0)
+	if (rc == 0)
+		set_phase(pipeline, WEIR__PHASE_RUN);
+	else
 		stop_workers(pipeline, UINT64_MAX);
 	return rc;
 }

@@ -80,6 +80,7 @@ struct weir__pool {
 	struct weir__batch *batches;
 	uint32_t small; /* how many there are; grow, so others than control threads ask below */
 	uint32_t jumbo;
+	uint32_t room;      /* bytes of a packet in a small buffer, as asked for */
 	uint32_t headroom;  /* bytes that a reader leaves free; at least what was asked for */
 	uint32_t tailroom;  /* and behind a packet, as asked for */
 	uint32_t stride[2]; /* bytes of a room: small, jumbo */

@@ -53,7 +53,7 @@ struct weir__row {
 	struct weir__ring ring;          /* a ring's */
 	/*
 	 * What a ring or a writer could not take: at most one vector, because nothing that leads here is read
-	 * until it is gone.
+	 * until it is gone. Others read how many there are.
 	 */
 	struct weir__vector backlog;
 };

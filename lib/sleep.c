@@ -101,7 +101,7 @@ static bool prepare(struct weir__worker *worker, const struct weir__program *pro
 	return sleep && rcu_dereference(worker->program) == program;
 }
 
-static void disarm(const struct weir__program *program)
+void weir__worker_disarm(const struct weir__program *program)
 {
 	for (unsigned i = 0; i < program->n_inputs; i++) {
 		const struct weir__endpoint *endpoint = program->inputs[i].row->endpoint;
@@ -145,5 +145,5 @@ void weir__worker_sleep(struct weir__worker *worker)
 	weir__doorbell_awake(&worker->bell, rung);
 	/* While the worker was offline, its program may have been replaced and freed: then the bits that
 	 * poll() has set mean nothing, and the next pass forgets them. */
-	disarm(rcu_dereference(worker->program));
+	weir__worker_disarm(rcu_dereference(worker->program));
 }

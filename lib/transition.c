@@ -257,12 +257,42 @@ static const struct node *reader_of(const struct graph *graph, const struct weir
 	return NULL;
 }
 
-/* A ring or writer whose backlog has to go, and of a ring its content too. */
-static bool is_drained(const struct graph *graph, const struct weir__row *row)
+/* Whether another row of the new shape writes to the same endpoint. */
+static bool shares_endpoint(const struct graph *graph, const struct weir__row *writer)
 {
-	const struct node *node = row->kind == WEIR__ROW_RING ? reader_of(graph, row) : NULL;
+	for (unsigned i = 0; i < graph->new->n_places; i++) {
+		const struct weir__row *row = graph->new->places[i].row;
 
-	return node ? node->drained : !weir__shape_has_row(graph->new, row);
+		if (row->kind == WEIR__ROW_WRITE && row != writer && row->endpoint == writer->endpoint)
+			return true;
+	}
+	return false;
+}
+
+static bool after_rerouted(const struct graph *graph, unsigned worker, uint64_t sink)
+{
+	for (unsigned i = 0; i < graph->n; i++) {
+		const struct node *node = &graph->nodes[i];
+
+		if (node->worker == worker && node->input->sinks & sink &&
+		    (node->way == REROUTED || node->after_rerouted))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A ring or writer whose backlog has to go, and of a ring its content too. What waits before a writer goes
+ * with it, unless packets that take another way could overtake it at the same endpoint.
+ */
+static bool is_drained(const struct graph *graph, unsigned worker, const struct weir__op *op)
+{
+	const struct node *node = op->row->kind == WEIR__ROW_RING ? reader_of(graph, op->row) : NULL;
+
+	if (node)
+		return node->drained;
+	return !weir__shape_has_row(graph->new, op->row) ||
+	       (shares_endpoint(graph, op->row) && after_rerouted(graph, worker, op->sink));
 }
 
 static void report(struct graph *graph)
@@ -282,7 +312,7 @@ static void report(struct graph *graph)
 	transition->drain.shape = graph->old;
 	for (unsigned w = 0; w < graph->old->n_workers; w++)
 		for (unsigned i = 0; i < graph->old->programs[w]->n_sinks; i++)
-			if (is_drained(graph, graph->old->programs[w]->sinks[i]->row)) {
+			if (is_drained(graph, w, graph->old->programs[w]->sinks[i])) {
 				transition->drain.sinks[w] |= 1ull << i;
 				transition->must_drain = true;
 			}

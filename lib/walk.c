@@ -201,7 +201,7 @@ static void finish(struct weir__worker *worker, const struct weir__op *op, const
 		return;
 	memcpy(backlog->index + backlog->n, vector->index + done,
 	       (vector->n - done) * sizeof(vector->index[0]));
-	backlog->n += vector->n - done;
+	__atomic_store_n(&backlog->n, backlog->n + vector->n - done, __ATOMIC_RELAXED);
 	weir_count(&op->row->counters.stalls, 1);
 	__atomic_store_n(&worker->blocked, worker->blocked | op->sink, __ATOMIC_RELAXED);
 }
@@ -226,7 +226,7 @@ bool weir__walk_retry(struct weir__worker *worker, const struct weir__program *p
 		uint32_t done = give(worker, op, backlog);
 
 		moved |= done > 0;
-		backlog->n -= done;
+		__atomic_store_n(&backlog->n, backlog->n - done, __ATOMIC_RELAXED);
 		memmove(backlog->index, backlog->index + done, backlog->n * sizeof(backlog->index[0]));
 		if (!backlog->n)
 			__atomic_store_n(&worker->blocked, worker->blocked & ~op->sink, __ATOMIC_RELAXED);

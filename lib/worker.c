@@ -130,7 +130,8 @@ static int cannot_pin(const struct weir__worker *worker, const struct weir_worke
 			   worker->name, given->cpu);
 }
 
-int weir__worker_start(struct weir__worker *worker, const struct weir_worker *given, struct weir_error *err)
+int weir__worker_start(struct weir__worker *worker, const struct weir_worker *given, enum weir__phase phase,
+		       struct weir_error *err)
 {
 	int rc;
 
@@ -140,7 +141,9 @@ int weir__worker_start(struct weir__worker *worker, const struct weir_worker *gi
 	worker->worked_at = 0;
 	worker->version = 0;
 	worker->ended = false;
-	__atomic_store_n(&worker->phase, WEIR__PHASE_RUN, __ATOMIC_RELEASE);
+	worker->seen_at = 0; /* the watchdog, which does not run now, has not seen it yet */
+	worker->stuck_ms = 0;
+	__atomic_store_n(&worker->phase, phase, __ATOMIC_RELEASE);
 	rc = start_pinned(worker, given);
 	if (rc == EINVAL && !given->unpinned)
 		return cannot_pin(worker, given, err);

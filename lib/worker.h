@@ -79,8 +79,9 @@ int weir__worker_create(struct weir__worker **worker, struct weir_pipeline *pipe
 /* Gives its buffers back and frees it; its thread has ended. NULL is allowed. */
 void weir__worker_destroy(struct weir__worker *worker);
 
-/* Starts the thread, pinned and named, in phase RUN. Returns 0 or a negative errno, in words in err. */
-int weir__worker_start(struct weir__worker *worker, const struct weir_worker *given, struct weir_error *err);
+/* Starts the thread, pinned and named. Returns 0 or a negative errno, in words in err. */
+int weir__worker_start(struct weir__worker *worker, const struct weir_worker *given, enum weir__phase phase,
+		       struct weir_error *err);
 
 /* Pins the thread anew. Returns 0 or a negative errno, in words in err. */
 int weir__worker_pin(struct weir__worker *worker, const struct weir_worker *given, struct weir_error *err);
@@ -116,6 +117,9 @@ bool weir__worker_pass(struct weir__worker *worker);
 
 /* Blocks until there may be something to do. The worker's thread, online. */
 void weir__worker_sleep(struct weir__worker *worker);
+
+/* Tells the endpoints that its inputs read that nobody sleeps any more. */
+void weir__worker_disarm(const struct weir__program *program);
 
 /* Everything in the stashes goes back to the pool; the caller rings who waits for it. The worker's thread, or
  * any while it does not run. */

@@ -79,10 +79,11 @@ struct weir_report {
 };
 
 struct weir_apply {
-	char weir_first;             /* so that an empty list of options is still valid C; leave it */
-	bool dry_run;                /* only check and report; touches no device */
-	unsigned deadline_ms;        /* for this change; 0: that of the configuration */
-	struct weir_report **report; /* NULL: none; free it with weir_report_free() */
+	char weir_first;      /* so that an empty list of options is still valid C; leave it */
+	bool dry_run;         /* only check and report; touches no device */
+	unsigned deadline_ms; /* for this change; 0: that of the configuration */
+	/* NULL: none. Also of a change that failed, once it was compared; free it with weir_report_free(). */
+	struct weir_report **report;
 };
 
 /*

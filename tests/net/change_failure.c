@@ -474,7 +474,7 @@ static void expect_refused(struct scene *scene, struct weir_endpoint extra, int 
 }
 
 #define EXTRA(...) \
-	((struct weir_endpoint)weir_tun("extra", .netns = scene.site[0].path, .no_ipv6 = true, ##__VA_ARGS__))
+	((struct weir_endpoint)weir_tun("extra", .netns = scene.site[0].path, .no_ipv6 = true, __VA_ARGS__))
 
 static void device_that_cannot_be_opened(void **state)
 {

@@ -9,11 +9,10 @@
 #include "ping.h"
 #include "wait.h"
 
-#define BUFFERS     1500
-#define GROWTH_STEP 64
-#define QUEUE       4000 /* packets that the kernel holds for us: more than all flows together have under way */
-#define WORKERS     3
-#define RINGS       2 /* of a chain, besides one that is needed */
+#define BUFFERS 1500
+#define QUEUE   4000 /* packets that the kernel holds for us: more than all flows together have under way */
+#define WORKERS 3
+#define RINGS   2 /* of a chain, besides one that is needed */
 
 static const char *const workers[WORKERS] = { "one", "two", "three" };
 
@@ -235,23 +234,21 @@ static void add_back(struct sketch *sketch)
 	ADD(sketch, weir_write("left0"));
 }
 
-static void add_idle(struct sketch *sketch, struct weir_endpoint *endpoints)
+/* While there are none, what was given waits in their links. */
+static void add_pairs(struct sketch *sketch, struct weir_endpoint *endpoints)
 {
-	struct live_shape *shape = sketch->shape;
+	struct weir_pair *pair = sketch->shape->pair;
 
-	if (!one_in(sketch, LIVE_IDLE, 2))
+	if (!one_in(sketch, LIVE_PAIRS, 2))
 		return;
-	shape->pair = (struct weir_pair){
-		.name = "pair",
-		.link = sketch->live->links[any(sketch, LIVE_IDLE, 2)],
-	};
-	shape->null = (struct weir_null){ .name = "null" };
-	endpoints[0] = (struct weir_endpoint){ &weir_pair_type, &shape->pair };
-	endpoints[1] = (struct weir_endpoint){ &weir_null_type, &shape->null };
-	begin_chain(sketch, "idle");
-	add_read(sketch, "pair");
+	pair[0] = (struct weir_pair){ .name = "in", .link = sketch->live->links[0] };
+	pair[1] = (struct weir_pair){ .name = "out", .link = sketch->live->links[1], .wait = true };
+	for (unsigned i = 0; i < 2; i++)
+		endpoints[i] = (struct weir_endpoint){ &weir_pair_type, &pair[i] };
+	begin_chain(sketch, "pairs");
+	add_read(sketch, "in");
 	add_extras(sketch);
-	ADD(sketch, weir_write("null"));
+	ADD(sketch, weir_write("out"));
 }
 
 /* A processor that may be used. */
@@ -328,10 +325,13 @@ void live_shape(struct live_shape *shape, const struct live *live, const struct 
 	n = add_devices(&sketch, wish);
 	add_forth(&sketch);
 	add_back(&sketch);
-	add_idle(&sketch, &shape->config.endpoints[n]);
+	add_pairs(&sketch, &shape->config.endpoints[n]);
 	add_workers(&sketch);
-	shape->config.pool.buffers = BUFFERS + GROWTH_STEP * wish->growth;
+	shape->config.pool.buffers = BUFFERS + LIVE_GROWTH * wish->growth;
 	shape->config.pool.overcommit = true;
+	/* Only what hangs comes to these. */
+	shape->config.drain_ms = WAIT_MS;
+	shape->config.change_ms = WAIT_MS;
 }
 
 /* --- the pipeline -----------------------------------------------------------------------------------------
@@ -361,9 +361,6 @@ void live_make(struct live *live, bool tap)
 		site_make(&live->site[side]);
 	allow_detour(&live->site[1]);
 	live_shape(shape, live, &(struct live_wish){ 0 });
-	/* Only what hangs comes to these. */
-	shape->config.drain_ms = WAIT_MS;
-	shape->config.change_ms = WAIT_MS;
 	shape->config.log = events_log;
 	shape->config.log_data = &live->events;
 	if (weir_pipeline_create(&live->pipeline, &shape->config, &err) ||
@@ -373,6 +370,19 @@ void live_make(struct live *live, bool tap)
 	/* A kernel holds few packets while it asks for a MAC address. */
 	if (tap)
 		ping(&live->site[0], AF_INET, address_text(AF_INET, 0, 1), 56);
+}
+
+bool live_exchange(struct live *live)
+{
+	uint64_t number;
+	int64_t n;
+
+	while (weir_pair_send(live->links[0], 1, &live->given, sizeof(live->given)) == 0)
+		live->given++;
+	while ((n = weir_pair_receive(live->links[1], 1, &number, sizeof(number))) > 0)
+		if (n != sizeof(number) || number != live->taken++)
+			return false;
+	return n == -EAGAIN;
 }
 
 static struct rtnl_link_stats64 stats_of(const struct live *live, unsigned side, const char *device)
@@ -395,12 +405,15 @@ void live_stop(struct live *live)
 	assert_non_null(counters);
 	left = stats_of(live, 0, "left0");
 	right = stats_of(live, 1, live->tap ? "right0" : "right1");
+	if (!live_exchange(live))
+		fail_msg("pairs are out of order");
 	if (counters->received != counters->sent || counters->dropped || counters->held ||
 	    counters->buffers_free != counters->buffers ||
-	    counters->received != left.tx_packets + right.tx_packets) {
+	    counters->received != left.tx_packets + right.tx_packets + live->taken) {
 		weir_counters_print(counters, stderr);
-		fail_msg("not every packet is accounted for; the kernel gave %llu",
-			 (unsigned long long)(left.tx_packets + right.tx_packets));
+		fail_msg("not every packet is accounted for; the kernel gave %llu, and %llu were paired",
+			 (unsigned long long)(left.tx_packets + right.tx_packets),
+			 (unsigned long long)live->taken);
 	}
 	weir_counters_free(counters);
 	assert_int_equal(left.tx_dropped + left.rx_dropped + right.tx_dropped + right.rx_dropped, 0);

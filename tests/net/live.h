@@ -5,7 +5,7 @@
  *	forth: left0 -> af_decap -> eth_wrap -> filter -> eth_unwrap -> af_encap -> right0
  *	back:  right1 -> af_decap -> eth_wrap -> filter -> eth_unwrap -> af_encap -> left0
  *	side:  a part of forth's flows, by an exit
- *	idle:  pair -> null
+ *	pairs: in -> out, which the test feeds and empties
  *
  * with stages, rings and workers that come, go and change places. The right site sends by right1, so that
  * right0, which only takes, can be replaced without the kernel losing what it holds of it. With TAP, right0
@@ -20,12 +20,14 @@
 #include "fork.h"
 #include "site.h"
 
-#define LIVE_MACS 8
+#define LIVE_MACS   8
+#define LIVE_GROWTH 64 /* buffers of a step */
 
 struct live {
 	struct site site[2];
 	struct events events;
-	struct weir_pair_link *links[2];
+	struct weir_pair_link *links[2]; /* of in and out; side 1 is the test's */
+	uint64_t given, taken;           /* packets at these, which are numbered */
 	struct weir_pipeline *pipeline;
 	bool tap;
 };
@@ -36,7 +38,7 @@ enum live_matter {
 	LIVE_RINGS, /* and who reads */
 	LIVE_FORK,
 	LIVE_STAGES,
-	LIVE_IDLE,
+	LIVE_PAIRS,
 	LIVE_WORKERS, /* where and how they run */
 	LIVE_MATTERS,
 };
@@ -67,8 +69,7 @@ struct live_shape {
 	union live_row rows[4 * WEIR_STAGES_MAX];
 	unsigned n_rows;
 	struct weir_tun tun[3];
-	struct weir_pair pair;
-	struct weir_null null;
+	struct weir_pair pair[2];
 };
 
 /* All functions fail the test when they fail. The pipeline runs, in its simple shape. */
@@ -80,6 +81,9 @@ void live_free(struct live *live);
 
 /* Any thread. */
 void live_shape(struct live_shape *shape, const struct live *live, const struct live_wish *wish);
+
+/* Gives pairs what it takes, and takes what it gives; one thread. Returns false if that is not in order. */
+bool live_exchange(struct live *live);
 
 /* Rows for "forth/wrap", "back/filter" and so on, one for each number. What forth/wrap sends passes every
  * forth/filter; what back/wrap sends passes only the back/filter of the same number. */

@@ -19,11 +19,8 @@ static bool may_time_out(const struct sim_stage *stage)
 /* After a call that failed, though nothing was refused. */
 static void judge(const struct sim_actor *actor, const char *call, int rc, const struct weir_error *err)
 {
-	if (rc == -ETIMEDOUT && may_time_out(actor->stage)) {
-		actor->stage->timed_out = true;
-		return;
-	}
-	if (rc == -EBUSY && actor->stage->timed_out)
+	/* -EBUSY: a worker that is stuck holds up a stop, or what an earlier change has replaced. */
+	if ((rc == -ETIMEDOUT || rc == -EBUSY) && may_time_out(actor->stage))
 		return;
 	sim_fail("%s: %d, %s", call, rc, err->text);
 }
@@ -65,7 +62,10 @@ static void took_place(struct sim_actor *actor, const struct sim_shape *shape, i
 {
 	struct sim_stage *stage = actor->stage;
 
-	if (rc == 0) {
+	/* It is made, but a worker that is stuck has not taken it up. */
+	if (rc == -EINPROGRESS && !may_time_out(stage))
+		judge(actor, "weir_pipeline_apply()", rc, err);
+	if (rc == 0 || rc == -EINPROGRESS) {
 		stage->shape = *shape;
 		stage->unsure = stage->appliers > 1;
 		stage->applied++;
@@ -74,9 +74,6 @@ static void took_place(struct sim_actor *actor, const struct sim_shape *shape, i
 		return;
 	}
 	stage->refused++;
-	/* A worker that was stuck at the very end has the new one all the same. */
-	if (rc == -ETIMEDOUT)
-		stage->unsure = true;
 	if (!refused)
 		judge(actor, "weir_pipeline_apply()", rc, err);
 	if (!stage->unsure)

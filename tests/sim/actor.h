@@ -13,7 +13,6 @@ struct sim_stage {
 	struct sim_allowed allowed;
 	unsigned cpus;
 	unsigned appliers; /* actors that apply configurations */
-	bool timed_out;    /* a change did: what it replaced may still be there */
 	bool unsure;       /* whether the shape is what the pipeline has */
 	bool over;         /* the traffic is */
 	uint64_t applied;  /* how often that worked */

@@ -15,28 +15,33 @@
 
 /* Blocks by address; an open hash table. */
 struct block {
-	const void *address; /* NULL: was never used */
+	const void *address; /* NULL: none */
 	size_t size;
-	uint64_t step;      /* when it was taken */
-	const void *caller; /* 0: is given back */
+	uint64_t step; /* when it was taken */
+	const void *caller;
 };
 
 static struct block blocks[BLOCKS_MAX];
-static unsigned used; /* entries with an address */
 static unsigned live;
 static size_t mapped;
 
 void sim_memory_init(void)
 {
 	memset(blocks, 0, sizeof(blocks));
-	used = live = 0;
+	live = 0;
 	mapped = 0;
+}
+
+/* Where it lies if nothing is in its way. */
+static unsigned home(const void *address)
+{
+	return (unsigned)(((uintptr_t)address >> 4) * 0x9e3779b97f4a7c15u >> 50);
 }
 
 /* Its entry, or the one that it would have. */
 static struct block *find(const void *address)
 {
-	uint64_t i = ((uintptr_t)address >> 4) * 0x9e3779b97f4a7c15u >> 50;
+	unsigned i = home(address);
 
 	while (blocks[i].address && blocks[i].address != address)
 		i = (i + 1) % BLOCKS_MAX;
@@ -45,27 +50,38 @@ static struct block *find(const void *address)
 
 static void *took(void *address, size_t size, const void *caller)
 {
-	struct block *block;
-
 	if (!sim_self || !address)
 		return address;
-	if (used > BLOCKS_MAX / 4 * 3)
-		sim_fail("more than %d blocks of memory", BLOCKS_MAX / 4 * 3);
-	block = find(address);
-	used += !block->address;
-	live++;
-	*block = (struct block){ address, size, sim_steps(), caller };
+	if (++live > BLOCKS_MAX / 2)
+		sim_fail("more than %d blocks of memory", BLOCKS_MAX / 2);
+	*find(address) = (struct block){ address, size, sim_steps(), caller };
 	return address;
 }
 
+/* Entries behind it that had to make way for it move up, so that there is no gap in front of them. */
+static void erase(struct block *block)
+{
+	unsigned gap = (unsigned)(block - blocks);
+
+	for (unsigned i = (gap + 1) % BLOCKS_MAX; blocks[i].address; i = (i + 1) % BLOCKS_MAX) {
+		const unsigned from_home = (i - home(blocks[i].address)) % BLOCKS_MAX;
+
+		if (from_home < (i - gap) % BLOCKS_MAX)
+			continue;
+		blocks[gap] = blocks[i];
+		gap = i;
+	}
+	blocks[gap].address = NULL;
+	live--;
+}
+
+/* What was taken outside of the simulation is not there. */
 static void gave(const void *address)
 {
-	struct block *block = find(address);
+	struct block *block = address ? find(address) : NULL;
 
-	if (!address || !block->address || !block->caller)
-		return; /* taken outside of the simulation */
-	block->caller = NULL;
-	live--;
+	if (block && block->address)
+		erase(block);
 }
 
 void sim_memory_check(const char *where)
@@ -75,7 +91,7 @@ void sim_memory_check(const char *where)
 	if (!live)
 		return;
 	for (unsigned i = 0; i < BLOCKS_MAX; i++)
-		if (blocks[i].caller)
+		if (blocks[i].address)
 			fprintf(stderr, "not freed: %zu bytes that %p took at step %" PRIu64 "\n",
 				blocks[i].size, blocks[i].caller, blocks[i].step);
 	sim_fail("%s: %u blocks of memory were not freed", where, live);

@@ -33,6 +33,7 @@ struct options {
 struct progress {
 	uint64_t seeds;
 	uint64_t steps;
+	struct sim_sums sums;
 	bool found; /* of the first: one of all jobs has found something */
 };
 
@@ -97,6 +98,7 @@ static void run_seed(uint64_t number, struct progress *done)
 	sim_script(number, options.trace);
 	done->seeds++;
 	done->steps += sim_steps();
+	done->sums = sim_sums;
 }
 
 static uint64_t seconds_now(void)
@@ -234,7 +236,7 @@ int main(int argc, char **argv)
 {
 	const uint64_t begin = seconds_now();
 	uint64_t seeds = 0;
-	uint64_t steps = 0;
+	uint64_t steps = 0, packets = 0, applied = 0, refused = 0;
 	bool found;
 
 	program = argv[0];
@@ -250,8 +252,13 @@ int main(int argc, char **argv)
 	for (unsigned job = 0; job < options.jobs; job++) {
 		seeds += progress[job].seeds;
 		steps += progress[job].steps;
+		packets += progress[job].sums.packets;
+		applied += progress[job].sums.applied;
+		refused += progress[job].sums.refused;
 	}
-	printf("%" PRIu64 " seeds and %" PRIu64 " steps in %" PRIu64 " s: %s\n", seeds, steps,
-	       seconds_now() - begin, found ? "one found something" : "nothing found");
+	printf("%" PRIu64 " seeds in %" PRIu64 " s: %" PRIu64 " steps, %" PRIu64 " packets, %" PRIu64
+	       " configurations applied, %" PRIu64 " refused: %s\n",
+	       seeds, seconds_now() - begin, steps, packets, applied, refused,
+	       found ? "one seed found something" : "nothing found");
 	return found;
 }

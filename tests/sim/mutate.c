@@ -99,12 +99,14 @@ static bool insert_stage(struct sim_shape *shape, struct sim_random *random, uns
 {
 	static const enum sim_kind kinds[] = { SIM_ROW_PASS, SIM_ROW_DROP, SIM_ROW_STATS, SIM_ROW_FILTER };
 	struct sim_chain *chain = any_chain(shape, random);
+	struct sim_row *row;
 	unsigned i;
 
 	(void)cpus;
 	if (!any_place(chain, random, &i))
 		return false;
-	insert(shape, chain, i, kinds[sim_below(random, 4)])->option = sim_below(random, 1000);
+	row = insert(shape, chain, i, kinds[sim_below(random, 4)]);
+	row->option = sim_below(random, 1000);
 	return true;
 }
 
@@ -252,12 +254,13 @@ static bool change_exit(struct sim_shape *shape, struct sim_random *random, unsi
 {
 	struct sim_chain *chain = any_chain(shape, random);
 	struct sim_row *row = &chain->rows[sim_below(random, chain->n)];
+	unsigned k;
 
 	(void)cpus;
 	if (row->kind != SIM_ROW_SORT)
 		return false;
-	row->exit[sim_below(random, SIM_EXITS)] =
-		sim_once_in(random, 4) ? 0 : 1 + any_chain(shape, random)->key;
+	k = sim_below(random, SIM_EXITS);
+	row->exit[k] = sim_once_in(random, 4) ? 0 : 1 + any_chain(shape, random)->key;
 	return true;
 }
 
@@ -299,7 +302,8 @@ static bool add_chain(struct sim_shape *shape, struct sim_random *random, unsign
 		row->worker = sim_below(random, shape->n_workers);
 		row->capacity = sim_between(random, 1, 8);
 	}
-	insert(shape, chain, chain->n, SIM_ROW_WRITE)->port = sim_below(random, sim_n_ports);
+	row = insert(shape, chain, chain->n, SIM_ROW_WRITE);
+	row->port = sim_below(random, sim_n_ports);
 	return true;
 }
 

@@ -76,13 +76,21 @@ void sim_port_fail_read(struct sim_port *port, int error)
 	ring(port);
 }
 
+void sim_port_hang_up(struct sim_port *port)
+{
+	port->hung_up = true;
+	port->hang_ups++;
+	weir__point("port hangs up");
+}
+
 static short read_events(void *memory)
 {
 	const struct sim_port *port = memory;
 
 	if (port->reader == SIM_READ_ARMED)
 		return port->rung ? POLLIN : 0;
-	return port->waiting || port->ends || port->read_error ? POLLIN : 0;
+	return (short)((port->waiting || port->ends || port->read_error ? POLLIN : 0) |
+		       (port->hung_up ? POLLHUP : 0));
 }
 
 static short write_events(void *memory)
@@ -166,6 +174,7 @@ static int recover(void *state, struct weir_error *err)
 		return weir_failed(err, -EIO, "is still dead");
 	port->read_died = port->write_died = false;
 	port->read_error = port->write_error = 0;
+	port->hung_up = false;
 	return 0;
 }
 

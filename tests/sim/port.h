@@ -30,6 +30,7 @@ struct sim_port {
 	uint64_t room;    /* packets that it takes before it blocks; UINT64_MAX: does not block */
 	int read_error;   /* dies of it with the next read */
 	int write_error;
+	bool hung_up;    /* the other side of its descriptor is gone: nothing more comes */
 	bool stays_dead; /* recovery fails */
 	uint32_t sequence[SIM_FLOWS_MAX];
 
@@ -44,6 +45,7 @@ struct sim_port {
 	bool read_died; /* it said so, and must be left alone */
 	bool write_died;
 	uint64_t deaths;
+	uint64_t hang_ups;
 	uint64_t refusals; /* to recover */
 };
 
@@ -57,6 +59,7 @@ void sim_ports_init(uint64_t seed);
 void sim_port_arrive(struct sim_port *port, uint32_t n);
 void sim_port_end(struct sim_port *port);
 void sim_port_fail_read(struct sim_port *port, int error);
+void sim_port_hang_up(struct sim_port *port);
 
 struct sim_port_options {
 	WEIR_ENDPOINT_OPTIONS;

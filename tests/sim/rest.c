@@ -13,7 +13,7 @@ static uint64_t deaths(void)
 	uint64_t n = 0;
 
 	for (unsigned p = 0; p < sim_n_ports; p++)
-		n += sim_ports[p].deaths;
+		n += sim_ports[p].deaths + sim_ports[p].hang_ups;
 	return n;
 }
 

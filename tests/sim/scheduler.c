@@ -16,7 +16,7 @@
 #define STACK_SIZE (256u << 10)
 /* A run that comes here will not end. */
 #define STEPS_MAX  4000000
-#define TIME_MAX  (300ull * 1000000000)
+#define TIME_MAX   (300ull * 1000000000)
 #define LAST       60
 
 enum state { FREE, RUNS, WAITS, ENDED };

@@ -12,11 +12,14 @@
 #include "sim_cpus.h"
 #include "traffic.h"
 
+struct sim_sums sim_sums;
+
 static struct sim_stage stage;
 static struct sim_traffic traffic;
 static struct sim_random random_source;
 static struct sim_actor first;  /* also starts and stops */
 static struct sim_actor second; /* in half of the runs */
+static uint32_t stop_one_in;    /* actions of the first */
 static bool second_acts;
 static bool resting; /* the first looks at it, and the second must not touch it */
 
@@ -51,22 +54,6 @@ static void create(void)
 	memset(&first.config, 0xa5, sizeof(first.config)); /* may be gone, says weir_pipeline_create() */
 }
 
-static void start(void)
-{
-	struct weir_error err;
-	bool refused;
-	int rc;
-
-	do {
-		if (sim_once_in(&random_source, 5))
-			sim_fail_in(sim_between(&random_source, 1, 4));
-		rc = weir_pipeline_start(stage.pipeline, &err);
-		refused = sim_fail_stop();
-		if (rc < 0 && !refused)
-			sim_fail("weir_pipeline_start(): %s", err.text);
-	} while (rc < 0);
-}
-
 static bool is_alone(void *argument)
 {
 	(void)argument;
@@ -80,6 +67,24 @@ static void check_rest(void)
 	sim_wait("the other actor", is_alone, NULL, SIM_NEVER);
 	sim_check_rest(stage.pipeline, &stage.allowed);
 	resting = false;
+}
+
+static void start(void)
+{
+	struct weir_error err;
+	bool refused;
+	int rc;
+
+	do {
+		if (sim_once_in(&random_source, 5))
+			sim_fail_in(sim_between(&random_source, 1, 4));
+		rc = weir_pipeline_start(stage.pipeline, &err);
+		refused = sim_fail_stop();
+		if (rc < 0 && !refused)
+			sim_fail("weir_pipeline_start(): %s", err.text);
+		if (rc < 0)
+			check_rest();
+	} while (rc < 0);
 }
 
 /* One that comes to its deadline drops what is left; if a worker is stuck, it can only be tried again. */
@@ -174,7 +179,7 @@ static void *control(void *argument)
 	other = second.stage ? sim_spawn("second", false, act_until_over, &second) : NULL;
 	while (!all_ended()) {
 		sim_act(&first);
-		if (sim_once_in(&random_source, 8)) {
+		if (sim_once_in(&random_source, stop_one_in)) {
 			stop();
 			sim_act(&first);
 			start();
@@ -211,6 +216,7 @@ static void make_run(uint64_t seed)
 		.events = (uint32_t)sim_scale(&random_source, 10),
 		.die_one_in = sim_once_in(&random_source, 2) ? sim_between(&random_source, 5, 50) : 0,
 	};
+	stop_one_in = sim_once_in(&random_source, 3) ? 1 : 8;
 	make_actor(&first, sim_below(&random_source, 4));
 	second.stage = NULL;
 	second_acts = resting = false;
@@ -230,6 +236,9 @@ void sim_script(uint64_t seed, bool trace)
 	sim_stages_init(seed);
 	sim_ports_init(seed);
 	sim_run(control, NULL);
+	sim_sums.packets += sim_totals.given;
+	sim_sums.applied += stage.applied;
+	sim_sums.refused += stage.refused;
 }
 
 void sim_script_print(void)

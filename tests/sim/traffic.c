@@ -26,7 +26,9 @@ static void unblock(struct sim_port *port)
 static void die(struct sim_random *random, struct sim_port *port)
 {
 	port->stays_dead = sim_once_in(random, 4);
-	if (sim_once_in(random, 2))
+	if (port->reader == SIM_READ_POLL && sim_once_in(random, 3))
+		sim_port_hang_up(port);
+	else if (sim_once_in(random, 2))
 		sim_port_fail_read(port, -EIO);
 	else
 		port->write_error = -ENODEV;
