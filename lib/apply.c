@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the configuration that a pipeline has to another one, while traffic flows. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -541,6 +542,7 @@ static int apply_config(struct apply *apply, const struct weir_config *config)
 		rc = make_report(apply);
 	if (rc < 0 || apply->options->dry_run)
 		return rc;
+	assert(apply->new && apply->report);
 	rc = prepare(apply);
 	apply->report->prepare_us = us_since(begin);
 	if (rc == 0)
@@ -553,9 +555,12 @@ int weir_pipeline_apply_with(struct weir_pipeline *pipeline, const struct weir_c
 			     struct weir_error *err, const struct weir_apply *options)
 {
 	struct weir_error unused;
-	struct apply apply = { .pipeline = pipeline, .options = options, .err = err ? err : &unused };
+	struct apply apply = { .pipeline = pipeline, .options = options };
 	int rc;
 
+	if (!err)
+		err = &unused;
+	apply.err = err;
 	if (options->report)
 		*options->report = NULL;
 	weir__error_clear(apply.err);

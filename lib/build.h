@@ -11,7 +11,7 @@
  * nothing of it is changed; new endpoints are not open and new workers have no thread yet. Takes the stages'
  * configs over from the plan. Returns 0 or a negative errno, in words in plan->err.
  */
-int weir__build(struct weir__shape **shape, struct weir_pipeline *pipeline, struct weir__plan *plan,
+int weir__build(struct weir__shape **result, struct weir_pipeline *pipeline, struct weir__plan *plan,
 		const struct weir__shape *old);
 
 #endif

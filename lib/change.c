@@ -157,7 +157,7 @@ static int find_stage(struct weir_pipeline *pipeline, const char *path, const st
 		rc = weir_failed(err, -EINVAL, "it is a %s, not a %s", place->type->name, stage->type->name);
 	else
 		rc = check_exits(op_of(pipeline->shape, place), stage, err);
-	if (rc == 0)
+	if (rc == 0 && place)
 		*around = surroundings(pipeline->shape, place);
 	pthread_mutex_unlock(&pipeline->parts);
 	return rc;

@@ -80,9 +80,9 @@ void weir__plan_free(struct weir__plan *plan);
 
 /*
  * Makes the configuration of a stage from its options. Returns 0 or a negative errno, in words in err; then
- * *config is NULL.
+ * *result is NULL.
  */
-int weir__stage_configure(void **config, const struct weir_stage *stage, const struct weir_place *place,
+int weir__stage_configure(void **result, const struct weir_stage *stage, const struct weir_place *place,
 			  struct weir_error *err);
 
 /* Parts of weir__plan_make(): each checks its part and reports what is wrong. */

@@ -217,19 +217,25 @@ static void until_settled(struct graph *graph, bool (*spread_one)(struct node *,
 	}
 }
 
+static void add_node(struct graph *graph, unsigned worker, unsigned bit)
+{
+	struct node node = {
+		.program = graph->old->programs[worker],
+		.input = &graph->old->programs[worker]->inputs[bit],
+		.worker = worker,
+		.bit = bit,
+	};
+
+	node.way = find_way(graph, &node);
+	node.before_changed = node.way != SAME;
+	graph->nodes[graph->n++] = node;
+}
+
 static void add_nodes(struct graph *graph)
 {
 	for (unsigned w = 0; w < graph->old->n_workers; w++)
-		for (unsigned i = 0; i < graph->old->programs[w]->n_inputs; i++) {
-			struct node *node = &graph->nodes[graph->n++];
-
-			node->program = graph->old->programs[w];
-			node->input = &node->program->inputs[i];
-			node->worker = w;
-			node->bit = i;
-			node->way = find_way(graph, node);
-			node->before_changed = node->way != SAME;
-		}
+		for (unsigned i = 0; i < graph->old->programs[w]->n_inputs; i++)
+			add_node(graph, w, i);
 }
 
 static void choose(struct graph *graph)

@@ -74,7 +74,7 @@ struct weir__worker {
 };
 
 /* One without a thread and without a program. Returns 0 or a negative errno. */
-int weir__worker_create(struct weir__worker **worker, struct weir_pipeline *pipeline, const char *name);
+int weir__worker_create(struct weir__worker **result, struct weir_pipeline *pipeline, const char *name);
 
 /* Gives its buffers back and frees it; its thread has ended. NULL is allowed. */
 void weir__worker_destroy(struct weir__worker *worker);

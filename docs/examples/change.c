@@ -60,7 +60,7 @@ static int change_two_stages(struct weir_pipeline *pipeline, struct weir_error *
 
 static int change_shape(struct weir_pipeline *pipeline, struct weir_error *err)
 {
-	struct weir_report *report;
+	struct weir_report *report = NULL;
 
 	if (weir_pipeline_apply(pipeline, &two_threads, err, .report = &report) < 0)
 		return -1;

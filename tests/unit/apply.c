@@ -295,7 +295,7 @@ static const struct weir_config other_worker =
 static void tells_what_it_does(void **state)
 {
 	struct weir_pipeline *pipeline = create(&two_rings);
-	struct weir_report *report;
+	struct weir_report *report = NULL;
 	struct weir_error err;
 
 	(void)state;
@@ -402,7 +402,7 @@ static void pins_and_spins(void **state)
 {
 	struct weir_pipeline *pipeline = create(&shapes[0]);
 	struct weir_config config = shapes[0];
-	struct weir_report *report;
+	struct weir_report *report = NULL;
 	cpu_set_t cpus, all;
 	struct weir_error err;
 
@@ -428,7 +428,7 @@ static void grows_the_pool(void **state)
 {
 	struct weir_pipeline *pipeline = create(&shapes[0]);
 	struct weir_config config = shapes[0];
-	struct weir_report *report;
+	struct weir_report *report = NULL;
 	struct weir_counters *counters;
 	struct weir_error err;
 
@@ -460,7 +460,7 @@ static void replaces_an_endpoint(void **state)
 		.chains = { CHAIN("main", READ("a"), OUT) },
 	};
 	struct weir_pipeline *pipeline = create(&shapes[1]);
-	struct weir_report *report;
+	struct weir_report *report = NULL;
 	struct weir_error err;
 
 	(void)state;
