@@ -242,6 +242,7 @@ static void publish(struct apply *apply, const struct weir__shape *shape, progra
 {
 	const uint64_t begin = weir__now();
 
+	assert(of_workers);
 	for (unsigned w = 0; w < shape->n_workers; w++)
 		weir__worker_publish(shape->workers[w], of_workers[w]);
 	apply->report->publish_us += us_since(begin);
@@ -440,12 +441,13 @@ static void finish(struct apply *apply, const struct weir_config *config, bool s
 /* Everything that was made for nothing. */
 static void undo(struct apply *apply)
 {
+	if (apply->new)
+		stop_new_workers(apply); /* before their programs go */
 	if (apply->growth)
 		weir__pool_abandon(&apply->pipeline->pool, apply->growth);
 	if (apply->interim)
 		free_interim(apply->interim);
 	if (apply->new) {
-		stop_new_workers(apply);
 		weir__shape_subtract(apply->new, apply->old);
 		weir__shape_free(apply->new);
 	}
