@@ -562,6 +562,31 @@ static void gives_up_at_a_blocked_writer(void **state)
 	weir_pipeline_destroy(pipeline);
 }
 
+/* Two rings lead to one worker, and a flow changes from the one to the other: it could overtake itself. */
+static void drains_behind_what_is_rerouted(void **state)
+{
+#define PARTS(...)                                                                                \
+	SHAPE(AB, CHAIN("main", READ("a"), judge(.decide = part, .exit = { __VA_ARGS__ }), SIDE), \
+	      CHAIN("one", RING("b"), OUT), CHAIN("two", RING("b"), weir_stats(), OUT))
+	struct weir_config before = PARTS("one", "two"), after = PARTS("two", "one");
+	struct weir_pipeline *pipeline = create(&before);
+
+	(void)state;
+	out.room = 20;
+	start(pipeline);
+	fake_give(&in, 2000);
+	wait_for(fake_load(out.dropped) + fake_load(out.taken) == 20);
+	wait_for(weir__ring_size(&weir__shape_place(pipeline->shape, "one/ring")->row->ring) > 0);
+	wait_for(gives_up(pipeline, &after, "one/ring is not empty: what is behind it takes nothing"));
+	fake_take(&out, UINT64_MAX / 2);
+	for (unsigned i = 0; i < 100; i++) {
+		fake_give(&in, 100);
+		apply(pipeline, i % 2 ? &before : &after);
+	}
+	settle(pipeline);
+	weir_pipeline_destroy(pipeline);
+}
+
 /* Of several rows that write to one endpoint, packets that change the row could overtake those that wait. */
 static void drains_writers_of_one_endpoint(void **state)
 {
@@ -602,6 +627,7 @@ int main(void)
 		TEST(replaces_an_endpoint),
 		TEST(leaves_everything_when_refused),
 		TEST(gives_up_at_a_blocked_writer),
+		TEST(drains_behind_what_is_rerouted),
 		TEST(drains_writers_of_one_endpoint),
 	};
 
