@@ -87,10 +87,16 @@ proctype control()
 #elif defined(NO_ASK_RING)
 			barrier_full(CONTROL)
 #else
-			doorbell_ring_slowly(CONTROL, w)
+			barrier_full(CONTROL);
+			load(CONTROL, OFFLINE(w), seen);
+			if
+			:: seen /* it looks at the question when it comes back */
+			:: else -> doorbell_ring(CONTROL, w)
+			fi
 #endif
 		}
 		w = 0;
+		seen = 0;
 		gave_up = false;
 		look_at_workers(n);
 		do
