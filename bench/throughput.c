@@ -76,8 +76,9 @@ int main(int argc, char **argv)
 	report.rounds = options.rounds;
 	report_print_host(stdout);
 	rig_make(&rig);
-	suite_measure(&suite, &options, &report, &rig, &sum);
+	/* First, while this process, whose memory its children share, is still small. */
 	measure_resources(&report, &rig, &options);
+	suite_measure(&suite, &options, &report, &rig, &sum);
 	suite_print_table(&suite, &report);
 	table_print_stages(&report);
 	kept = suite_print_conservation(&sum);

@@ -44,6 +44,8 @@ static int build(struct weir_pipeline *pipeline, struct weir__plan *plan)
 
 	weir__error_at(plan->err, "%s", "");
 	rc = weir__doorbell_open(&pipeline->bell);
+	if (rc == 0)
+		rc = weir__doorbell_open(&pipeline->watchdog.bell);
 	if (rc < 0)
 		return weir_failed(plan->err, rc, "eventfd: %s", strerror(-rc));
 	rc = weir__pool_create(&pipeline->pool, &plan->pool, plan->err);
@@ -76,6 +78,7 @@ static void init_locks(struct weir_pipeline *pipeline)
 	pthread_mutex_init(&pipeline->control, NULL);
 	pthread_mutex_init(&pipeline->parts, NULL);
 	pipeline->bell.fd = -1;
+	pipeline->watchdog.bell.fd = -1;
 }
 
 int weir_pipeline_create(struct weir_pipeline **result, const struct weir_config *config,
@@ -275,6 +278,8 @@ void weir_pipeline_destroy(struct weir_pipeline *pipeline)
 	weir__pool_destroy(&pipeline->pool);
 	if (pipeline->bell.fd >= 0)
 		weir__doorbell_close(&pipeline->bell);
+	if (pipeline->watchdog.bell.fd >= 0)
+		weir__doorbell_close(&pipeline->watchdog.bell);
 	pthread_cond_destroy(&pipeline->gone_cond);
 	pthread_mutex_destroy(&pipeline->gone_lock);
 	pthread_mutex_destroy(&pipeline->shaping);

@@ -120,6 +120,7 @@ static void block(struct weir__worker *worker, struct wait *wait)
 		;
 	rcu_thread_online();
 	weir__grace_online(worker);
+	weir__doorbell_ring(&worker->pipeline->watchdog.bell);
 	for (unsigned i = 1; i < wait->n; i++) {
 		if (wait->fds[i].revents)
 			worker->ready |= wait->input[i];

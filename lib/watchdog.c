@@ -1,31 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "error.h"
 #include "pipeline.h"
 
 /* Twice this is what finding a stuck worker takes at the most. */
-#define LOOK_NS 40000000
-
-/* Sleeps until the next look. Returns false when it is to stop. */
-static bool pause_until(struct weir__watchdog *watchdog, uint64_t time)
-{
-	const struct timespec until = { .tv_sec = (time_t)(time / 1000000000),
-					.tv_nsec = (long)(time % 1000000000) };
-	int rc = 0;
-	bool stop;
-
-	pthread_mutex_lock(&watchdog->lock);
-	while (!watchdog->stop && rc == 0)
-		rc = pthread_cond_timedwait(&watchdog->cond, &watchdog->lock, &until);
-	stop = watchdog->stop;
-	pthread_mutex_unlock(&watchdog->lock);
-	return !stop;
-}
+#define LOOK_MS 40
 
 /* What there is to say of a worker, in line. Returns whether there is anything. */
 static bool look_at(struct weir__worker *worker, uint64_t now, char *line, size_t size)
@@ -73,49 +59,76 @@ static void look(struct weir_pipeline *pipeline)
 	}
 }
 
+static bool is_to_stop(const struct weir__watchdog *watchdog)
+{
+	return __atomic_load_n(&watchdog->stop, __ATOMIC_ACQUIRE);
+}
+
+static bool all_sleep(struct weir_pipeline *pipeline)
+{
+	bool all = true;
+
+	pthread_mutex_lock(&pipeline->parts);
+	for (unsigned i = 0; i < pipeline->shape->n_workers; i++)
+		all &= __atomic_load_n(&pipeline->shape->workers[i]->offline, __ATOMIC_ACQUIRE);
+	pthread_mutex_unlock(&pipeline->parts);
+	return all;
+}
+
+/* Until the next look, or as long as all workers sleep. Who tells it to stop writes to the bell, marked or
+ * not. */
+static void pause_looking(struct weir_pipeline *pipeline)
+{
+	struct weir__doorbell *bell = &pipeline->watchdog.bell;
+	struct pollfd fd = { .fd = bell->fd, .events = POLLIN };
+	bool rest = all_sleep(pipeline);
+
+	if (rest) {
+		weir__doorbell_sleep(bell);
+		weir__barrier_full(); /* pairs with that of weir__grace_online(), behind which a worker rings
+				       */
+		rest = all_sleep(pipeline);
+	}
+	if (!is_to_stop(&pipeline->watchdog))
+		poll(&fd, 1, rest ? -1 : LOOK_MS);
+	weir__doorbell_awake(bell, fd.revents != 0);
+}
+
 static void *run(void *argument)
 {
 	struct weir_pipeline *pipeline = argument;
 
 	pthread_setname_np(pthread_self(), "weir-watchdog");
-	while (pause_until(&pipeline->watchdog, weir__now() + LOOK_NS))
+	while (!is_to_stop(&pipeline->watchdog)) {
+		pause_looking(pipeline);
 		look(pipeline);
+	}
 	return NULL;
 }
 
 int weir__watchdog_start(struct weir_pipeline *pipeline, struct weir_error *err)
 {
 	struct weir__watchdog *watchdog = &pipeline->watchdog;
-	pthread_condattr_t attr;
 	int rc;
 
 	watchdog->stop = false;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&watchdog->cond, &attr);
-	pthread_condattr_destroy(&attr);
-	pthread_mutex_init(&watchdog->lock, NULL);
 	rc = pthread_create(&watchdog->thread, NULL, run, pipeline);
-	watchdog->running = rc == 0;
-	if (rc == 0)
-		return 0;
-	pthread_cond_destroy(&watchdog->cond);
-	pthread_mutex_destroy(&watchdog->lock);
-	return weir_failed(err, -rc, "cannot start the watchdog's thread: %s", strerror(rc));
+	if (rc)
+		return weir_failed(err, -rc, "cannot start the watchdog's thread: %s", strerror(rc));
+	watchdog->running = true;
+	return 0;
 }
 
 void weir__watchdog_stop(struct weir_pipeline *pipeline)
 {
 	struct weir__watchdog *watchdog = &pipeline->watchdog;
+	const uint64_t one = 1;
 
 	if (!watchdog->running)
 		return;
 	watchdog->running = false;
-	pthread_mutex_lock(&watchdog->lock);
-	watchdog->stop = true;
-	pthread_cond_signal(&watchdog->cond);
-	pthread_mutex_unlock(&watchdog->lock);
+	__atomic_store_n(&watchdog->stop, true, __ATOMIC_RELEASE);
+	/* Cannot fail: the watchdog empties it. */
+	(void)!write(watchdog->bell.fd, &one, sizeof(one));
 	pthread_join(watchdog->thread, NULL);
-	pthread_cond_destroy(&watchdog->cond);
-	pthread_mutex_destroy(&watchdog->lock);
 }

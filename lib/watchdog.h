@@ -2,7 +2,8 @@
 /*
  * A thread that looks whether the workers of a running pipeline go on. One that neither ends its pass nor
  * sleeps is stuck in a stage that blocks or spins, or the machine does not let it run; either way everything
- * that waits for it waits too, and somebody has to say so.
+ * that waits for it waits too, and somebody has to say so. While all of them sleep, it sleeps too: the first
+ * worker that wakes up rings it.
  */
 #ifndef WEIR__WATCHDOG_H
 #define WEIR__WATCHDOG_H
@@ -11,12 +12,13 @@
 
 #include <weir/error.h>
 
+#include "doorbell.h"
+
 struct weir_pipeline;
 
 struct weir__watchdog {
 	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t cond; /* stop was set */
+	struct weir__doorbell bell; /* marked while it sleeps for as long as all workers do */
 	bool stop;
 	bool running;
 };

@@ -85,6 +85,7 @@ static void *run(void *argument)
 	show_cpu_clock(worker);
 	rcu_register_thread();
 	weir__grace_online(worker);
+	weir__doorbell_ring(&worker->pipeline->watchdog.bell);
 	while (weir__worker_phase(worker) != WEIR__PHASE_STOP) {
 		if (weir__worker_pass(worker))
 			worker->worked_at = 0;
