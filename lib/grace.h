@@ -40,6 +40,7 @@ static inline bool weir__grace_asked(const struct weir__worker *worker)
 /* The worker is about to block, and then will look whether it was asked before it touches anything. */
 static inline void weir__grace_offline(struct weir__worker *worker)
 {
+	weir__worker_at(worker, NULL); /* that row may go, as this worker is not waited for */
 	__atomic_store_n(&worker->offline, 1, __ATOMIC_RELEASE);
 }
 

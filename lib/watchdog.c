@@ -17,12 +17,14 @@
 static bool look_at(struct weir__worker *worker, uint64_t now, char *line, size_t size)
 {
 	const uint64_t passes = __atomic_load_n(&worker->passes, __ATOMIC_RELAXED);
-	const bool goes_on = !worker->seen_at || passes != worker->seen_passes ||
-			     __atomic_load_n(&worker->offline, __ATOMIC_ACQUIRE);
+	const bool online = !__atomic_load_n(&worker->offline, __ATOMIC_ACQUIRE);
+	/* One that slept at the last look may just have woken up. */
+	const bool goes_on = !online || !worker->seen_online || passes != worker->seen_passes;
 	const bool was_stuck = worker->stuck_ms;
 	const uint64_t ms = (now - worker->seen_at) / 1000000;
 
 	worker->stuck_ms = goes_on ? 0 : ms;
+	worker->seen_online = online;
 	if (goes_on && was_stuck)
 		snprintf(line, size, "worker %s goes on after %" PRIu64 " ms in %s", worker->name, ms,
 			 worker->stuck_in);

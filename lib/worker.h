@@ -58,6 +58,7 @@ struct weir__worker {
 	/* The watchdog's, read by others with the lock of the parts. */
 	uint64_t seen_passes;
 	uint64_t seen_at;  /* when it last went on */
+	bool seen_online;  /* at the last look */
 	uint64_t stuck;    /* how often it was found stuck */
 	uint64_t stuck_ms; /* how long it has been now; 0: it is not */
 	char stuck_in[64]; /* the row in which it is or was */

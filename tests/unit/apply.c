@@ -553,6 +553,7 @@ static void gives_up_at_a_blocked_writer(void **state)
 	start(pipeline);
 	fake_give(&in, 2000);
 	wait_for(passed() == 100);
+	wait_for(weir__ring_size(&weir__shape_place(pipeline->shape, "main/ring")->row->ring) > 0);
 	wait_for(gives_up(pipeline, &shapes[0], "main/ring is not empty: what is behind it takes nothing"));
 	/* It can be moved elsewhere with what waits for it. */
 	apply(pipeline, &elsewhere);
