@@ -108,12 +108,24 @@ static void *run(void *argument)
 	return NULL;
 }
 
+/* What was seen before the pipeline stopped says nothing. */
+static void forget(struct weir_pipeline *pipeline)
+{
+	pthread_mutex_lock(&pipeline->parts);
+	for (unsigned i = 0; i < pipeline->shape->n_workers; i++) {
+		pipeline->shape->workers[i]->seen_online = false;
+		pipeline->shape->workers[i]->stuck_ms = 0;
+	}
+	pthread_mutex_unlock(&pipeline->parts);
+}
+
 int weir__watchdog_start(struct weir_pipeline *pipeline, struct weir_error *err)
 {
 	struct weir__watchdog *watchdog = &pipeline->watchdog;
 	int rc;
 
 	watchdog->stop = false;
+	forget(pipeline);
 	rc = pthread_create(&watchdog->thread, NULL, run, pipeline);
 	if (rc)
 		return weir_failed(err, -rc, "cannot start the watchdog's thread: %s", strerror(rc));

@@ -142,8 +142,6 @@ int weir__worker_start(struct weir__worker *worker, const struct weir_worker *gi
 	worker->worked_at = 0;
 	worker->version = 0;
 	worker->ended = false;
-	worker->seen_online = false; /* the watchdog has not seen it yet */
-	worker->stuck_ms = 0;
 	__atomic_store_n(&worker->phase, phase, __ATOMIC_RELEASE);
 	rc = start_pinned(worker, given);
 	if (rc == EINVAL && !given->unpinned)

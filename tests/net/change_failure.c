@@ -236,13 +236,18 @@ static void expect_is(struct scene *scene, const struct wish *wish)
 /* --- a writer that takes nothing --------------------------------------------------------------------------
  */
 
-static uint64_t stalls(struct scene *scene)
+static struct weir_stage_counters row_of(struct scene *scene, const char *path)
 {
 	struct weir_counters *counters = counters_of(scene);
-	const uint64_t n = weir_counters_stage(counters, "out/write")->stalls;
+	const struct weir_stage_counters row = *weir_counters_stage(counters, path);
 
-	weir_counters_free(counters);
-	return n;
+	weir_counters_free(counters); /* and with it the names in row */
+	return row;
+}
+
+static uint64_t stalls(struct scene *scene)
+{
+	return row_of(scene, "out/write").stalls;
 }
 
 static void give(struct scene *scene)
@@ -255,12 +260,15 @@ static void give(struct scene *scene)
  * them all. */
 static void fill(struct scene *scene)
 {
-	const uint64_t before = stalls(scene);
+	const uint64_t before = stalls(scene), read = row_of(scene, "out/read").packets;
 	const uint32_t first = scene->sent;
 
+	/* The next one when this one has been read: on a busy machine the worker may be far behind. */
 	while (stalls(scene) == before) {
 		assert_true(scene->sent - first < QUEUE / 2);
 		give(scene);
+		wait_until(stalls(scene) != before ||
+			   row_of(scene, "out/read").packets - read == scene->sent - first);
 	}
 	for (unsigned i = 0; i < QUEUE / 4; i++)
 		give(scene);
