@@ -184,4 +184,4 @@ def run(program, seeds):
 if sys.argv[1] == 'make':
     make(sys.argv[2], sys.argv[3])
 else:
-    sys.exit(1 if run(sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else '20000') else 0)
+    sys.exit(1 if run(sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else '100000') else 0)
