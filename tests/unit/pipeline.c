@@ -701,13 +701,16 @@ static void an_idle_worker_sleeps(void **state)
 
 	(void)state;
 	start(pipeline);
+	/* A worker that begins rings the others. */
+	fake_give(&fakes[2], 50);
+	wait_for(fake_load(fakes[3].taken) == 50);
 	fake_give(&fakes[0], 10);
 	wait_for(fake_load(fakes[1].taken) == 10);
 	/* It finds its descriptor empty, and sleeps for good. */
 	wait_for(poll(&fd, 1, 0) == 0);
 	wait_for(is_asleep(pipeline, 0));
 	before = weir_counters_read(pipeline);
-	for (uint64_t i = 1; i <= 1000; i++) {
+	for (uint64_t i = 2; i <= 1000; i++) {
 		fake_give(&fakes[2], 50);
 		wait_for(fake_load(fakes[3].taken) == 50 * i);
 	}
