@@ -10,24 +10,16 @@
 #include "build.h"
 #include "error.h"
 #include "grace.h"
+#include "interim.h"
 #include "report.h"
 #include "spin.h"
 #include "transition.h"
-
-/* Programs that workers run for a moment on the way, by worker of the old shape or, for idle, of both. */
-struct interim {
-	struct weir__program *hold[WEIR_WORKERS_MAX];    /* the old one, without what is held */
-	struct weir__program *release[WEIR_WORKERS_MAX]; /* nor what is drained: no row that moves */
-	struct weir__program *begin[WEIR_WORKERS_MAX];   /* for a new worker: nothing */
-	struct weir__program *end[WEIR_WORKERS_MAX];     /* for one that goes: nothing */
-	struct weir__retired *note;
-};
 
 /* What the new shape does not have, to be freed when nobody uses it any more. */
 struct remains {
 	struct weir_pipeline *pipeline;
 	struct weir__shape *shape;
-	struct interim *interim;
+	struct weir__interim *interim;
 };
 
 struct apply {
@@ -38,7 +30,7 @@ struct apply {
 	struct weir__shape *old;
 	struct weir__shape *new;
 	struct weir__transition transition;
-	struct interim *interim;
+	struct weir__interim *interim;
 	struct remains *remains; /* taken before the swap, which must not fail */
 	struct weir__retired *note;
 	struct weir__growth *growth; /* of the pool; NULL: none */
@@ -49,80 +41,6 @@ struct apply {
 static uint64_t us_since(uint64_t begin)
 {
 	return (weir__now() - begin) / 1000;
-}
-
-/* --- programs on the way ----------------------------------------------------------------------------------
- */
-
-static void free_interim(void *memory)
-{
-	struct interim *interim = memory;
-
-	for (unsigned w = 0; w < WEIR_WORKERS_MAX; w++) {
-		weir__program_free(interim->hold[w]);
-		weir__program_free(interim->release[w]);
-		weir__program_free(interim->begin[w]);
-		weir__program_free(interim->end[w]);
-	}
-	free(interim->note);
-	free(interim);
-}
-
-/* The sinks that the inputs lead to, by bit: with their backlogs they stay this worker's. */
-static uint64_t reached(const struct weir__program *program)
-{
-	uint64_t sinks = 0;
-
-	for (unsigned i = 0; i < program->n_inputs; i++)
-		sinks |= program->inputs[i].sinks;
-	return sinks;
-}
-
-static struct weir__program *idle_program(const struct weir__shape *shape)
-{
-	struct weir__program *program = weir__program_new(0);
-
-	if (program)
-		program->shape = shape;
-	return program;
-}
-
-static bool make_for_old(struct apply *apply, unsigned w)
-{
-	const struct weir__transition *transition = &apply->transition;
-	const struct weir__program *program = apply->old->programs[w];
-	struct interim *interim = apply->interim;
-
-	interim->hold[w] = weir__program_copy(program, transition->held[w]);
-	interim->release[w] = weir__program_copy(program, transition->held[w] | transition->drained[w]);
-	if (interim->release[w])
-		interim->release[w]->owned = reached(interim->release[w]);
-	if (!weir__shape_has_worker(apply->new, apply->old->workers[w]))
-		interim->end[w] = idle_program(apply->new);
-	return interim->hold[w] && interim->release[w] &&
-	       (interim->end[w] || weir__shape_has_worker(apply->new, apply->old->workers[w]));
-}
-
-static int make_interim(struct apply *apply)
-{
-	struct interim *interim = calloc(1, sizeof(*interim));
-	bool made = interim;
-
-	apply->interim = interim;
-	if (made) {
-		interim->note = malloc(sizeof(*interim->note));
-		apply->note = malloc(sizeof(*apply->note));
-		apply->remains = calloc(1, sizeof(*apply->remains));
-		made = interim->note && apply->note && apply->remains;
-	}
-	for (unsigned w = 0; made && w < apply->old->n_workers; w++)
-		made = make_for_old(apply, w);
-	for (unsigned w = 0; made && w < apply->new->n_workers; w++)
-		if (!weir__shape_has_worker(apply->old, apply->new->workers[w])) {
-			interim->begin[w] = idle_program(apply->old);
-			made = interim->begin[w];
-		}
-	return made ? 0 : weir_failed(apply->err, -ENOMEM, "no memory for the programs of the change");
 }
 
 /* --- preparing: all that can fail, beside the traffic -----------------------------------------------------
@@ -158,10 +76,9 @@ static int start_workers(struct apply *apply)
 /* What the old shape says of a worker of the new one; NULL: it is new. */
 static const struct weir_worker *given_before(const struct apply *apply, unsigned w)
 {
-	for (unsigned i = 0; i < apply->old->n_workers; i++)
-		if (apply->old->workers[i] == apply->new->workers[w])
-			return &apply->old->given[i];
-	return NULL;
+	const unsigned before = weir__shape_index(apply->old, apply->new->workers[w]);
+
+	return before < apply->old->n_workers ? &apply->old->given[before] : NULL;
 }
 
 static bool pins_differ(const struct weir_worker *a, const struct weir_worker *b)
@@ -210,9 +127,20 @@ static int grow_pool(struct apply *apply)
 	return small || jumbo ? weir__pool_prepare(pool, small, jumbo, &apply->growth, apply->err) : 0;
 }
 
+/* What is needed when nothing may fail any more. */
+static int take_memory(struct apply *apply)
+{
+	apply->note = malloc(sizeof(*apply->note));
+	apply->remains = calloc(1, sizeof(*apply->remains));
+	apply->interim = weir__interim_make(apply->old, apply->new, &apply->transition);
+	if (apply->note && apply->remains && apply->interim)
+		return 0;
+	return weir_failed(apply->err, -ENOMEM, "no memory for the programs of the change");
+}
+
 static int prepare(struct apply *apply)
 {
-	int rc = make_interim(apply);
+	int rc = take_memory(apply);
 
 	if (rc == 0)
 		rc = grow_pool(apply);
@@ -294,10 +222,8 @@ static void roll_back(struct apply *apply)
 	/* A short time: who is not stuck needs no more. */
 	if (weir__grace_of(apply->old, weir__bits(apply->old->n_workers), weir__now() + 10000000, &unused) <
 	    0) {
-		struct weir__retired *note = apply->interim->note;
-
-		apply->interim->note = NULL;
-		weir__retire(apply->pipeline, note, apply->interim, free_interim);
+		weir__retire(apply->pipeline, apply->note, apply->interim, weir__interim_free);
+		apply->note = NULL;
 		apply->interim = NULL;
 	}
 }
@@ -393,8 +319,7 @@ static void settle_remains(struct remains *remains)
 static void free_remains(struct remains *remains)
 {
 	weir__shape_free(remains->shape);
-	if (remains->interim)
-		free_interim(remains->interim);
+	weir__interim_free(remains->interim);
 	free(remains);
 }
 
@@ -445,8 +370,7 @@ static void undo(struct apply *apply)
 		stop_new_workers(apply); /* before their programs go */
 	if (apply->growth)
 		weir__pool_abandon(&apply->pipeline->pool, apply->growth);
-	if (apply->interim)
-		free_interim(apply->interim);
+	weir__interim_free(apply->interim);
 	if (apply->new) {
 		weir__shape_subtract(apply->new, apply->old);
 		weir__shape_free(apply->new);

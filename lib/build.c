@@ -106,20 +106,13 @@ static int add_workers(struct builder *builder)
 /* --- rows -------------------------------------------------------------------------------------------------
  */
 
-static bool is_placed(const struct weir__shape *shape, const struct weir__row *row)
-{
-	return weir__shape_has_row(shape, row);
-}
-
 static bool is_same(const struct builder *builder, const struct weir__place *place,
 		    const struct weir__plan_row *wanted)
 {
 	const struct weir__row *row = place->row;
-	const char *chain = builder->plan->chains[wanted->chain].name;
-	const size_t n = strlen(chain);
 
-	if (row->type != wanted->type || strncmp(row->path, chain, n) != 0 || row->path[n] != '/' ||
-	    strcmp(row->path + n + 1, wanted->name) != 0)
+	if (row->type != wanted->type || strcmp(strchr(row->path, '/') + 1, wanted->name) != 0 ||
+	    !weir__row_in_chain(row, builder->plan->chains[wanted->chain].name))
 		return false;
 	if (wanted->endpoint != WEIR__NONE && row->endpoint != builder->shape->endpoints[wanted->endpoint])
 		return false;
@@ -140,7 +133,7 @@ static struct weir__row *same_row(const struct builder *builder, const struct we
 
 		if (same_producer && wanted->kind == WEIR__ROW_RING && place->worker != worker)
 			continue;
-		if (is_same(builder, place, wanted) && !is_placed(builder->shape, place->row))
+		if (is_same(builder, place, wanted) && !weir__shape_has_row(builder->shape, place->row))
 			return place->row;
 	}
 	return NULL;

@@ -161,6 +161,13 @@ int weir__stage_configure(void **result, const struct weir_stage *stage, const s
 	return rc;
 }
 
+void weir__stage_release(const struct weir_stage_type *type, void *config)
+{
+	if (config && type->release)
+		type->release(config);
+	free(config);
+}
+
 static void check_stage(struct weir__plan *plan, struct weir__plan_row *row, const struct weir_chain *chain,
 			const struct weir_stage *stage)
 {

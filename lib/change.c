@@ -29,16 +29,9 @@ struct weir_change {
 	struct weir__retired *note;
 };
 
-static void release_config(const struct weir_stage_type *type, void *config)
-{
-	if (config && type->release)
-		type->release(config);
-	free(config);
-}
-
 static void free_item(struct item *item)
 {
-	release_config(item->type, item->config);
+	weir__stage_release(item->type, item->config);
 	free(item->options);
 	free(item->path);
 	free(item);
@@ -62,7 +55,8 @@ static void free_change(void *memory)
 
 int weir_change_begin(struct weir_change **change, struct weir_pipeline *pipeline, struct weir_error *err)
 {
-	weir__error_clear(err);
+	if (err)
+		weir__error_clear(err);
 	*change = calloc(1, sizeof(**change));
 	if (!*change)
 		return weir_failed(err, -ENOMEM, "no memory for a change");
@@ -98,30 +92,13 @@ static struct weir_place surroundings(const struct weir__shape *shape, const str
 	return (struct weir_place){ .writer_framing = WEIR_FRAMING_RAW };
 }
 
-static unsigned index_of(const struct weir__shape *shape, const struct weir__worker *worker)
-{
-	unsigned w = 0;
-
-	while (shape->workers[w] != worker)
-		w++;
-	return w;
-}
-
 static const struct weir__op *op_of(const struct weir__shape *shape, const struct weir__place *place)
 {
-	const struct weir__op *op = shape->programs[index_of(shape, place->worker)]->ops;
+	const struct weir__op *op = shape->programs[weir__shape_index(shape, place->worker)]->ops;
 
 	while (op->row != place->row)
 		op++;
 	return op;
-}
-
-/* Whether the exit leads to the chain of that name. */
-static bool leads_to(const struct weir__op *first, const char *chain)
-{
-	const size_t n = strlen(chain);
-
-	return first && strncmp(first->row->path, chain, n) == 0 && first->row->path[n] == '/';
 }
 
 /* Which chain an exit leads to is the shape of the pipeline. */
@@ -133,7 +110,8 @@ static int check_exits(const struct weir__op *op, const struct weir_stage *stage
 	for (unsigned k = 0; k < WEIR_EXITS_MAX; k++) {
 		char field[16];
 
-		if (!wanted->exit[k] || leads_to(op->exit[k], wanted->exit[k]))
+		if (!wanted->exit[k] ||
+		    (op->exit[k] && weir__row_in_chain(op->exit[k]->row, wanted->exit[k])))
 			continue;
 		snprintf(field, sizeof(field), "exit[%u]", k);
 		rc = weir_invalid(err, field, "'%s': only weir_pipeline_apply() leads an exit elsewhere",
@@ -155,6 +133,8 @@ static int find_stage(struct weir_pipeline *pipeline, const char *path, const st
 		rc = weir_failed(err, -ENOENT, "there is no such stage");
 	else if (place->type != stage->type)
 		rc = weir_failed(err, -EINVAL, "it is a %s, not a %s", place->type->name, stage->type->name);
+	else if (!stage->options)
+		rc = weir_invalid(err, "options", "missing");
 	else
 		rc = check_exits(op_of(pipeline->shape, place), stage, err);
 	if (rc == 0 && place)
@@ -166,14 +146,13 @@ static int find_stage(struct weir_pipeline *pipeline, const char *path, const st
 static int configure(struct item *item, const struct weir_stage *stage, const struct weir_place *around,
 		     struct weir_error *err)
 {
-	const unsigned before = err->problems;
 	int rc = weir__stage_configure(&item->config, stage, around, err);
 
 	if (rc == 0 && stage->type->options) {
 		item->options = weir__stage_options_copy(stage->type, stage->options);
 		rc = item->options ? 0 : weir_failed(err, -ENOMEM, "no memory for its options");
 	}
-	return weir__error_word(err, before, rc);
+	return rc;
 }
 
 static void add_item(struct weir_change *change, struct item *item)
@@ -234,7 +213,7 @@ static int enter(struct weir_change *change, const struct item *item, struct wei
 	weir__error_at(err, "%s", item->path);
 	if (!place || place->type != item->type)
 		return weir_failed(err, -ENOENT, "the stage has been removed meanwhile");
-	w = index_of(shape, place->worker);
+	w = weir__shape_index(shape, place->worker);
 	if (!change->programs[w])
 		change->programs[w] = weir__program_copy(shape->programs[w], 0);
 	program = change->programs[w];

@@ -215,7 +215,7 @@ static void adopt(struct weir__worker *worker, const struct weir__program *progr
 	worker->ready = ALL;
 	worker->hung_up = 0;
 	__atomic_store_n(&worker->blocked, backlogs(program), __ATOMIC_RELAXED);
-	__atomic_store_n(&worker->at, NULL, __ATOMIC_RELAXED); /* that row may go */
+	weir__worker_at(worker, NULL); /* that row may go */
 	worker->spin_min_ns = program->spin_min_ns;
 	worker->spin_max_ns = program->spin_max_ns;
 	worker->spin_ns = program->spin_min_ns;

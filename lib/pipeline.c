@@ -134,14 +134,21 @@ static void set_phase(struct weir_pipeline *pipeline, enum weir__phase phase)
 		weir__worker_set_phase(pipeline->shape->workers[i], phase);
 }
 
-/* Ends every thread that there is. Returns false if one is stuck until the deadline. */
+/* Ends every thread that there is. Returns false if one is stuck until the deadline, and says so. */
 static bool stop_workers(struct weir_pipeline *pipeline, uint64_t deadline)
 {
 	bool stopped = true;
 
 	set_phase(pipeline, WEIR__PHASE_STOP);
-	for (unsigned i = 0; i < pipeline->shape->n_workers; i++)
-		stopped &= weir__worker_stop(pipeline->shape->workers[i], deadline);
+	for (unsigned i = 0; i < pipeline->shape->n_workers; i++) {
+		struct weir__worker *worker = pipeline->shape->workers[i];
+
+		if (weir__worker_stop(worker, deadline))
+			continue;
+		weir__log(pipeline, WEIR_LOG_ERROR, "the pipeline cannot stop: worker %s is stuck in %s",
+			  worker->name, weir__worker_where(worker));
+		stopped = false;
+	}
 	return stopped;
 }
 
@@ -219,37 +226,26 @@ static uint64_t deadline_in(int64_t timeout_ms)
 	return timeout_ms < 0 ? UINT64_MAX : weir__now() + (uint64_t)timeout_ms * 1000000;
 }
 
-/* After a grace period without readers, waits until nothing is in flight. Returns 0 or -ETIMEDOUT. */
-static int drain_all(struct weir_pipeline *pipeline, uint64_t deadline)
-{
-	struct weir__drain drain;
-	struct weir_error unused;
-
-	weir__error_clear(&unused);
-	weir__drain_all(&drain, pipeline->shape);
-	return weir__drain(pipeline, &drain, deadline, &unused);
-}
-
 static int stop(struct weir_pipeline *pipeline)
 {
 	const uint64_t deadline = deadline_in(pipeline->drain_ms);
-	struct weir_error err;
+	struct weir__drain all;
+	struct weir_error unused;
 	int rc;
 
 	if (!pipeline->running)
 		return 0;
-	weir__error_clear(&err);
+	weir__error_clear(&unused);
+	weir__drain_all(&all, pipeline->shape);
 	set_phase(pipeline, WEIR__PHASE_DRAIN);
 	/* After it, no worker reads from an endpoint any more. */
-	rc = weir__grace(pipeline, pipeline->shape, deadline, &err);
+	rc = weir__grace(pipeline, pipeline->shape, deadline, &unused);
 	if (rc == 0)
-		rc = drain_all(pipeline, deadline);
+		rc = weir__drain(pipeline, &all, deadline, &unused);
 	weir__watchdog_stop(pipeline);
 	pipeline->stuck = !stop_workers(pipeline, weir__change_deadline(pipeline));
-	if (pipeline->stuck) {
-		weir__log(pipeline, WEIR_LOG_ERROR, "the pipeline cannot stop: %s", err.text);
+	if (pipeline->stuck)
 		return -ETIMEDOUT;
-	}
 	pipeline->running = false;
 	weir__retired_free(pipeline);
 	drop_rest(pipeline);
@@ -319,10 +315,20 @@ static bool wait_for_readers(struct weir_pipeline *pipeline, uint64_t deadline)
 	return rc == 0;
 }
 
+static bool is_running(struct weir_pipeline *pipeline)
+{
+	bool running;
+
+	pthread_mutex_lock(&pipeline->control);
+	running = pipeline->running;
+	pthread_mutex_unlock(&pipeline->control);
+	return running;
+}
+
 /* Whether nothing is in flight, once no reader gives anything: as weir__drained(). */
 static int rests(struct weir_pipeline *pipeline)
 {
-	struct weir__drain drain;
+	struct weir__drain all;
 	struct weir_error unused;
 	const struct weir__row *full;
 	int rc = -EINVAL;
@@ -330,8 +336,8 @@ static int rests(struct weir_pipeline *pipeline)
 	pthread_mutex_lock(&pipeline->control);
 	if (pipeline->running) {
 		weir__error_clear(&unused);
-		weir__drain_all(&drain, pipeline->shape);
-		rc = weir__drained(pipeline, &drain, weir__change_deadline(pipeline), &full, &unused);
+		weir__drain_all(&all, pipeline->shape);
+		rc = weir__drained(pipeline, &all, weir__change_deadline(pipeline), &full, &unused);
 	}
 	pthread_mutex_unlock(&pipeline->control);
 	return rc;
@@ -341,10 +347,10 @@ int weir_pipeline_wait(struct weir_pipeline *pipeline, int timeout_ms)
 {
 	const uint64_t deadline = deadline_in(timeout_ms);
 	uint64_t pause = 0;
-	int rc = rests(pipeline);
+	int rc;
 
-	if (rc == -EINVAL)
-		return rc;
+	if (!is_running(pipeline))
+		return -EINVAL;
 	if (!wait_for_readers(pipeline, deadline))
 		return -ETIMEDOUT;
 	/* With the lock for one look at a time: others may change what there is meanwhile. */

@@ -256,14 +256,8 @@ int weir__plan_make(struct weir__plan *plan, const struct weir_config *config, s
 void weir__plan_free(struct weir__plan *plan)
 {
 	for (unsigned i = 0; i < plan->n_rows; i++) {
-		struct weir__plan_row *row = &plan->rows[i];
-
-		if (!row->config)
-			continue;
-		if (row->type->release)
-			row->type->release(row->config);
-		free(row->config);
-		row->config = NULL;
+		weir__stage_release(plan->rows[i].type, plan->rows[i].config);
+		plan->rows[i].config = NULL;
 	}
 }
 

@@ -85,6 +85,9 @@ void weir__plan_free(struct weir__plan *plan);
 int weir__stage_configure(void **result, const struct weir_stage *stage, const struct weir_place *place,
 			  struct weir_error *err);
 
+/* Frees such a configuration. NULL is allowed. */
+void weir__stage_release(const struct weir_stage_type *type, void *config);
+
 /* Parts of weir__plan_make(): each checks its part and reports what is wrong. */
 void weir__plan_chains(struct weir__plan *plan); /* the rows: shape, names, options */
 void weir__plan_flow(struct weir__plan *plan);   /* who runs what, layers, room for headers, circles */

@@ -33,7 +33,7 @@ static void write_item(struct pen *pen, const char *kind, const char *name, enum
 /* --- workers and endpoints --------------------------------------------------------------------------------
  */
 
-bool weir__report_same_worker(const struct weir_worker *a, const struct weir_worker *b)
+static bool same_worker(const struct weir_worker *a, const struct weir_worker *b)
 {
 	return a->unpinned == b->unpinned && (a->unpinned || a->cpu == b->cpu) && a->spin_us == b->spin_us &&
 	       a->sleep_at_once == b->sleep_at_once;
@@ -41,11 +41,11 @@ bool weir__report_same_worker(const struct weir_worker *a, const struct weir_wor
 
 static enum weir_fate worker_fate(const struct weir__shape *old, const struct weir__shape *new, unsigned w)
 {
-	for (unsigned i = 0; i < old->n_workers; i++)
-		if (old->workers[i] == new->workers[w])
-			return weir__report_same_worker(&old->given[i], &new->given[w]) ? WEIR_KEPT
-											: WEIR_CHANGED;
-	return WEIR_CREATED;
+	const unsigned before = weir__shape_index(old, new->workers[w]);
+
+	if (before == old->n_workers)
+		return WEIR_CREATED;
+	return same_worker(&old->given[before], &new->given[w]) ? WEIR_KEPT : WEIR_CHANGED;
 }
 
 static enum weir_fate endpoint_fate(const struct weir__shape *old, const struct weir__endpoint *endpoint)
@@ -61,14 +61,11 @@ static enum weir_fate endpoint_fate(const struct weir__shape *old, const struct 
 /* The place of the row, or of another one of the same path. */
 static const struct weir__place *counterpart(const struct weir__shape *shape, const struct weir__row *row)
 {
-	const struct weir__place *place = NULL;
+	const struct weir__place *place = weir__shape_place_of(shape, row);
 
-	for (unsigned i = 0; i < shape->n_places; i++) {
-		if (shape->places[i].row == row)
-			return &shape->places[i];
+	for (unsigned i = 0; i < shape->n_places && !place; i++)
 		if (strcmp(shape->places[i].row->path, row->path) == 0)
 			place = &shape->places[i];
-	}
 	return place;
 }
 

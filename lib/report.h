@@ -11,7 +11,4 @@
 struct weir_report *weir__report_make(const struct weir__shape *old, const struct weir__shape *new,
 				      bool grows);
 
-/* Whether the threads of two workers differ. */
-bool weir__report_same_worker(const struct weir_worker *a, const struct weir_worker *b);
-
 #endif

@@ -87,6 +87,13 @@ struct weir__row *weir__row_new(enum weir__row_kind kind, const struct weir_stag
 	return row;
 }
 
+bool weir__row_in_chain(const struct weir__row *row, const char *chain)
+{
+	const size_t n = strlen(chain);
+
+	return strncmp(row->path, chain, n) == 0 && row->path[n] == '/';
+}
+
 void weir__row_free(struct weir__row *row)
 {
 	if (!row)

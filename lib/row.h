@@ -62,6 +62,9 @@ struct weir__row {
 struct weir__row *weir__row_new(enum weir__row_kind kind, const struct weir_stage_type *type,
 				const char *chain, const char *name);
 
+/* Whether the chain of that name has it. */
+bool weir__row_in_chain(const struct weir__row *row, const char *chain);
+
 /* NULL is allowed. */
 void weir__row_free(struct weir__row *row);
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan.h"
 #include "shape.h"
 
 struct weir__place *weir__shape_place(struct weir__shape *shape, const char *path)
@@ -20,20 +21,21 @@ struct weir__endpoint *weir__shape_endpoint(const struct weir__shape *shape, con
 	return NULL;
 }
 
-bool weir__shape_has_row(const struct weir__shape *shape, const struct weir__row *row)
+const struct weir__place *weir__shape_place_of(const struct weir__shape *shape, const struct weir__row *row)
 {
 	for (unsigned i = 0; i < shape->n_places; i++)
 		if (shape->places[i].row == row)
-			return true;
-	return false;
+			return &shape->places[i];
+	return NULL;
 }
 
-bool weir__shape_has_worker(const struct weir__shape *shape, const struct weir__worker *worker)
+unsigned weir__shape_index(const struct weir__shape *shape, const struct weir__worker *worker)
 {
-	for (unsigned i = 0; i < shape->n_workers; i++)
-		if (shape->workers[i] == worker)
-			return true;
-	return false;
+	unsigned w = 0;
+
+	while (w < shape->n_workers && shape->workers[w] != worker)
+		w++;
+	return w;
 }
 
 bool weir__shape_has_endpoint(const struct weir__shape *shape, const struct weir__endpoint *endpoint)
@@ -59,9 +61,7 @@ void weir__shape_subtract(struct weir__shape *shape, const struct weir__shape *o
 
 static void free_place(struct weir__place *place)
 {
-	if (place->config && place->type->release)
-		place->type->release(place->config);
-	free(place->config);
+	weir__stage_release(place->type, place->config);
 	free(place->options);
 	weir__row_free(place->row);
 }

@@ -14,7 +14,7 @@
 /* Where a row stands, and what it has only there. */
 struct weir__place {
 	struct weir__row *row;
-	const struct weir_stage_type *type; /* of the row */
+	const struct weir_stage_type *type; /* of the row, also when that is another shape's */
 	struct weir__worker *worker;        /* that runs it; of a ring, the producer */
 	void *config;                       /* of a stage */
 	void *options;                      /* a copy, to tell what a later configuration changes */
@@ -41,15 +41,29 @@ struct weir__place *weir__shape_place(struct weir__shape *shape, const char *pat
 
 struct weir__endpoint *weir__shape_endpoint(const struct weir__shape *shape, const char *name);
 
-bool weir__shape_has_row(const struct weir__shape *shape, const struct weir__row *row);
-bool weir__shape_has_worker(const struct weir__shape *shape, const struct weir__worker *worker);
+/* Where the row stands; NULL: not in this shape. */
+const struct weir__place *weir__shape_place_of(const struct weir__shape *shape, const struct weir__row *row);
+
+/* Which of its workers that is; n_workers: none. */
+unsigned weir__shape_index(const struct weir__shape *shape, const struct weir__worker *worker);
+
+static inline bool weir__shape_has_row(const struct weir__shape *shape, const struct weir__row *row)
+{
+	return weir__shape_place_of(shape, row);
+}
+
+static inline bool weir__shape_has_worker(const struct weir__shape *shape, const struct weir__worker *worker)
+{
+	return weir__shape_index(shape, worker) < shape->n_workers;
+}
+
 bool weir__shape_has_endpoint(const struct weir__shape *shape, const struct weir__endpoint *endpoint);
 
 /* Takes every part out of the shape that other has too (NULL: has none), so that it can be freed. Workers
  * stay in the list, marked as shared, because a program may still look there for whom to ring. */
 void weir__shape_subtract(struct weir__shape *shape, const struct weir__shape *other);
 
-/* Ends the threads of its workers, closes its endpoints and frees them, its rows and programs. NULL is
+/* Closes its endpoints and frees them, its rows, programs and workers, whose threads have ended. NULL is
  * allowed. */
 void weir__shape_free(struct weir__shape *shape);
 

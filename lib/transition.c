@@ -41,19 +41,11 @@ struct graph {
 /* --- comparing ways ---------------------------------------------------------------------------------------
  */
 
-static const struct weir__place *place_of(const struct weir__shape *shape, const struct weir__row *row)
-{
-	for (unsigned i = 0; i < shape->n_places; i++)
-		if (shape->places[i].row == row)
-			return &shape->places[i];
-	return NULL;
-}
-
 /* Whether the row stays, but another worker will run it. */
 static bool moves(const struct graph *graph, const struct weir__row *row)
 {
-	const struct weir__place *before = place_of(graph->old, row);
-	const struct weir__place *after = place_of(graph->new, row);
+	const struct weir__place *before = weir__shape_place_of(graph->old, row);
+	const struct weir__place *after = weir__shape_place_of(graph->new, row);
 
 	return before && after && before->worker != after->worker;
 }
@@ -140,10 +132,9 @@ static enum way compare_program(struct graph *graph, const struct node *node,
 
 static enum way find_way(struct graph *graph, const struct node *node)
 {
-	for (unsigned w = 0; w < graph->new->n_workers; w++)
-		if (graph->new->workers[w] == graph->old->workers[node->worker])
-			return compare_program(graph, node, graph->new->programs[w]);
-	return REROUTED;
+	const unsigned w = weir__shape_index(graph->new, graph->old->workers[node->worker]);
+
+	return w < graph->new->n_workers ? compare_program(graph, node, graph->new->programs[w]) : REROUTED;
 }
 
 /* --- the graph of inputs ----------------------------------------------------------------------------------

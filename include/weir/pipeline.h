@@ -45,7 +45,8 @@ WEIR_API void weir_pipeline_destroy(struct weir_pipeline *pipeline);
 
 /*
  * Waits until every reader has ended (the end of a capture, the count of a generator, a dead device) and
- * nothing is in flight. Returns 0, -ETIMEDOUT after timeout_ms (-1: no limit), -EINVAL if it does not run.
+ * nothing is in flight. Returns 0, -ETIMEDOUT after timeout_ms (-1: no limit; a worker that is stuck may make
+ * it config.change_ms more), -EINVAL if it does not run.
  */
 WEIR_API int weir_pipeline_wait(struct weir_pipeline *pipeline, int timeout_ms);
 

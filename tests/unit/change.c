@@ -254,6 +254,9 @@ static void refuses(void **state)
 	assert_string_equal(err.text, "main/stamp: it is a stamp, not a compare");
 	assert_int_equal(configure(pipeline, "main/stamp", ROW(stamp(.number = UINT64_MAX)), &err), -EINVAL);
 	assert_string_equal(err.text, "main/stamp: number: too large");
+	assert_int_equal(configure(pipeline, "main/stamp", (struct weir_stage){ .type = &stamp_type }, &err),
+			 -EINVAL);
+	assert_string_equal(err.text, "main/stamp: options: missing");
 	assert_int_equal(configure(pipeline, "main/judge",
 				   ROW(judge(.decide = wait_at_gate, .exit = { "main" })), &err),
 			 -EINVAL);
@@ -267,16 +270,26 @@ static void refuses(void **state)
 /* --- several stages ---------------------------------------------------------------------------------------
  */
 
+static struct weir_change *begin(struct weir_pipeline *pipeline)
+{
+	struct weir_change *change;
+
+	assert_int_equal(weir_change_begin(&change, pipeline, NULL), 0);
+	return change;
+}
+
+static int put(struct weir_change *change, const char *path, struct weir_stage stage)
+{
+	return weir_change_stage(change, path, &stage, NULL);
+}
+
 static void change_both(struct weir_pipeline *pipeline, uint64_t number)
 {
-	const struct weir_stage stamp = stamp(.number = number), compare = compare(.number = number);
-	struct weir_change *change;
-	struct weir_error err;
+	struct weir_change *change = begin(pipeline);
 
-	assert_int_equal(weir_change_begin(&change, pipeline, &err), 0);
-	assert_int_equal(weir_change_stage(change, "main/stamp", &stamp, &err), 0);
-	assert_int_equal(weir_change_stage(change, "main/compare", &compare, &err), 0);
-	assert_int_equal(weir_change_commit(change, &err), 0);
+	assert_int_equal(put(change, "main/stamp", ROW(stamp(.number = number))), 0);
+	assert_int_equal(put(change, "main/compare", ROW(compare(.number = number))), 0);
+	assert_int_equal(weir_change_commit(change, NULL), 0);
 }
 
 /* A vector that met the one old and the other new would be dropped. */
@@ -299,16 +312,13 @@ static void changes_several_as_one(void **state)
 static void abandons(void **state)
 {
 	const struct weir_config config = CONFIG(stamp(.number = 1), compare(.number = 1));
-	const struct weir_stage two = stamp(.number = 2), wrong = stamp(.number = UINT64_MAX);
 	struct weir_pipeline *pipeline = create(&config);
-	struct weir_change *change;
-	struct weir_error err;
+	struct weir_change *change = begin(pipeline);
 
 	(void)state;
 	start(pipeline);
-	assert_int_equal(weir_change_begin(&change, pipeline, &err), 0);
-	assert_int_equal(weir_change_stage(change, "main/stamp", &two, &err), 0);
-	assert_int_equal(weir_change_stage(change, "main/stamp", &wrong, &err), -EINVAL);
+	assert_int_equal(put(change, "main/stamp", ROW(stamp(.number = 2))), 0);
+	assert_int_equal(put(change, "main/stamp", ROW(stamp(.number = UINT64_MAX))), -EINVAL);
 	weir_change_abandon(change);
 	pass(pipeline, 10);
 	assert_int_equal(out.taken, 10);
@@ -320,17 +330,14 @@ static void abandons(void **state)
 static void takes_the_later_one(void **state)
 {
 	const struct weir_config config = CONFIG(stamp(.number = 1), compare(.number = 3));
-	const struct weir_stage two = stamp(.number = 2), three = stamp(.number = 3);
 	struct weir_pipeline *pipeline = create(&config);
-	struct weir_change *change;
-	struct weir_error err;
+	struct weir_change *change = begin(pipeline);
 
 	(void)state;
 	start(pipeline);
-	assert_int_equal(weir_change_begin(&change, pipeline, &err), 0);
-	assert_int_equal(weir_change_stage(change, "main/stamp", &two, &err), 0);
-	assert_int_equal(weir_change_stage(change, "main/stamp", &three, &err), 0);
-	assert_int_equal(weir_change_commit(change, &err), 0);
+	assert_int_equal(put(change, "main/stamp", ROW(stamp(.number = 2))), 0);
+	assert_int_equal(put(change, "main/stamp", ROW(stamp(.number = 3))), 0);
+	assert_int_equal(weir_change_commit(change, NULL), 0);
 	pass(pipeline, 10);
 	assert_int_equal(out.taken, 10);
 	weir_pipeline_destroy(pipeline);
@@ -340,16 +347,14 @@ static void finds_a_stage_removed(void **state)
 {
 	const struct weir_config config = CONFIG(stamp(.number = 1), compare(.number = 1));
 	const struct weir_config without = CONFIG(stamp(.number = 1));
-	const struct weir_stage one = stamp(.number = 2), two = compare(.number = 2);
 	struct weir_pipeline *pipeline = create(&config);
-	struct weir_change *change;
+	struct weir_change *change = begin(pipeline);
 	struct weir_error err;
 
 	(void)state;
 	start(pipeline);
-	assert_int_equal(weir_change_begin(&change, pipeline, &err), 0);
-	assert_int_equal(weir_change_stage(change, "main/stamp", &one, &err), 0);
-	assert_int_equal(weir_change_stage(change, "main/compare", &two, &err), 0);
+	assert_int_equal(put(change, "main/stamp", ROW(stamp(.number = 2))), 0);
+	assert_int_equal(put(change, "main/compare", ROW(compare(.number = 2))), 0);
 	assert_int_equal(weir_pipeline_apply(pipeline, &without, &err), 0);
 	assert_int_equal(weir_change_commit(change, &err), -ENOENT);
 	assert_string_equal(err.text, "main/compare: the stage has been removed meanwhile");
