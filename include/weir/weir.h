@@ -19,6 +19,7 @@
 #include <weir/generator.h>
 #include <weir/mac_filter.h>
 #include <weir/null.h>
+#include <weir/offload.h>
 #include <weir/option.h>
 #include <weir/pair.h>
 #include <weir/pcap.h>
