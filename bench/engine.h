@@ -19,6 +19,9 @@ void engine_start_threaded(const struct rig *rig, const struct placement *placem
 /* The fused one, and SHAPES_GENERATED packets of a generator through the same stages into nothing. */
 void engine_start_generating(const struct rig *rig, const struct placement *placement);
 
+/* Two workers and two devices that are made with it, in namespaces of their own. */
+void engine_start_new(const struct rig *rig, const struct placement *placement);
+
 /* Stops it, once all generated packets have passed if they have an end. */
 void engine_stop(struct forwarder_report *report);
 

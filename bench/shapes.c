@@ -18,8 +18,12 @@ static char namespaces[SIDES][32];
 #define OUTSIDE ".out"
 
 static const struct weir_endpoint both_sides[ENDS][5] = {
-	[ENDS_DEVICES] = { weir_tun("left", .netns = namespaces[LEFT]),
-			   weir_tun("right", .netns = namespaces[RIGHT]) },
+	[ENDS_PLAIN] = { weir_tun("left", .netns = namespaces[LEFT]),
+			 weir_tun("right", .netns = namespaces[RIGHT]) },
+	[ENDS_NEW] = { weir_tun("left", .netns = namespaces[LEFT], .ipv4 = WEIR_LIST("10.77.0.1/24"),
+				.mtu = 1400),
+		       weir_tun("right", .netns = namespaces[RIGHT], .ipv4 = WEIR_LIST("10.77.0.2/24"),
+				.mtu = 1400) },
 	[ENDS_GENERATORS] = { weir_generator("left"), weir_generator("right"), weir_null("left" OUTSIDE),
 			      weir_null("right" OUTSIDE) },
 };
@@ -98,7 +102,8 @@ static void add_endpoints(struct weir_config *config, const struct weir_endpoint
 	}
 
 static struct weir_config configs[ENDS][SHAPES] = {
-	[ENDS_DEVICES] = ALL_SHAPES(""),
+	[ENDS_PLAIN] = ALL_SHAPES(""),
+	[ENDS_NEW] = ALL_SHAPES(""),
 	[ENDS_GENERATORS] = ALL_SHAPES(OUTSIDE),
 };
 

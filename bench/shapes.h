@@ -28,8 +28,9 @@ enum shape {
 
 /* What stands at the two sides. */
 enum shape_ends {
-	ENDS_DEVICES = 0, /* those of the rig */
-	ENDS_GENERATORS,  /* packets without end come from both sides, and vanish there; no device */
+	ENDS_PLAIN = 0,  /* the devices of the rig, each packet by itself */
+	ENDS_NEW,        /* devices that the pipeline makes, with addresses */
+	ENDS_GENERATORS, /* packets without end come from both sides, and vanish there; no device */
 	ENDS,
 };
 
