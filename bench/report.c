@@ -119,6 +119,23 @@ struct spread report_ratio(const struct report *report, const char *kase, const 
 	return spread;
 }
 
+const char *report_best(const struct report *report, const char *kase, const char *metric,
+			const char *const *modes, unsigned n)
+{
+	const char *best = NULL;
+	double highest = NAN;
+
+	for (unsigned i = 0; i < n; i++) {
+		const double median = report_median(report, kase, modes[i], metric);
+
+		if (!isnan(median) && (!best || median > highest)) {
+			best = modes[i];
+			highest = median;
+		}
+	}
+	return best;
+}
+
 void report_figure(struct report *report, const char *key, double value, enum bar bar, double limit)
 {
 	struct figure *figure;
