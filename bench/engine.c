@@ -45,20 +45,23 @@ static void wait_for_received(uint64_t packets)
 	}
 }
 
-struct weir_pipeline *engine_start(enum shape shape, enum shape_ends ends, const struct rig *rig,
-				   const struct placement *placement)
+struct weir_pipeline *engine_start_config(const struct weir_config *config)
 {
-	const struct weir_config *config = shapes_config(shape, ends, rig, placement);
+	const uint64_t begin = now_ns();
 	static struct weir_error err;
-	uint64_t begin;
 
-	for (enum side side = LEFT; ends == ENDS_PLAIN && side < SIDES; side++)
-		rig_await_device(rig, side);
-	begin = now_ns();
 	if (weir_pipeline_create(&pipeline, config, &err) < 0 || weir_pipeline_start(pipeline, &err) < 0)
 		give_up(BENCH_FAILED, "%s", err.text);
 	start_ms = (double)(now_ns() - begin) / 1e6;
 	return pipeline;
+}
+
+struct weir_pipeline *engine_start(enum shape shape, enum shape_ends ends, const struct rig *rig,
+				   const struct placement *placement)
+{
+	for (enum side side = LEFT; ends == ENDS_PLAIN && side < SIDES; side++)
+		rig_await_device(rig, side);
+	return engine_start_config(shapes_config(shape, ends, rig, placement));
 }
 
 void engine_start_fused(const struct rig *rig, const struct placement *placement)

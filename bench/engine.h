@@ -6,9 +6,10 @@
 #include "forwarder.h"
 #include "shapes.h"
 
-/* The one pipeline of this process. */
+/* The one pipeline of this process, from one of the shapes or from a configuration of one's own. */
 struct weir_pipeline *engine_start(enum shape shape, enum shape_ends ends, const struct rig *rig,
 				   const struct placement *placement);
+struct weir_pipeline *engine_start_config(const struct weir_config *config);
 
 /* All stages on one worker. */
 void engine_start_fused(const struct rig *rig, const struct placement *placement);

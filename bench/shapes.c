@@ -121,17 +121,24 @@ static void place_worker(struct weir_worker *worker, const struct placement *pla
 	worker->unpinned = cpu < 0;
 }
 
+void shapes_add_ends(struct weir_config *config, enum shape_ends ends, const struct rig *rig)
+{
+	for (enum side side = LEFT; rig && side < SIDES; side++)
+		snprintf(namespaces[side], sizeof(namespaces[side]), "/proc/self/fd/%d", rig->netns[side]);
+	if (!config->endpoints[0].type)
+		add_endpoints(config, both_sides[ends]);
+}
+
 const struct weir_config *shapes_config(enum shape shape, enum shape_ends ends, const struct rig *rig,
 					const struct placement *placement)
 {
 	struct weir_config *config = &configs[ends][shape];
 
-	for (enum side side = LEFT; rig && side < SIDES; side++)
-		snprintf(namespaces[side], sizeof(namespaces[side]), "/proc/self/fd/%d", rig->netns[side]);
-	if (!config->endpoints[0].type) {
-		add_endpoints(config, both_sides[ends]);
+	const bool first = !config->endpoints[0].type;
+
+	shapes_add_ends(config, ends, rig);
+	if (first)
 		add_endpoints(config, besides[shape]);
-	}
 	for (unsigned w = 0; config->workers[w].name; w++)
 		place_worker(&config->workers[w], placement);
 	return config;

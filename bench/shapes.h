@@ -42,6 +42,9 @@ enum shape_ends {
 const struct weir_config *shapes_config(enum shape shape, enum shape_ends ends, const struct rig *rig,
 					const struct placement *placement);
 
+/* Gives a configuration of one's own the endpoints of these ends, "left" and "right". */
+void shapes_add_ends(struct weir_config *config, enum shape_ends ends, const struct rig *rig);
+
 /* Another configuration, by its number, of the filter of the way forth or back: each lets all traffic pass.
  */
 struct weir_stage shapes_filter(bool back, unsigned number);
