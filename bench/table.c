@@ -205,9 +205,26 @@ static void print_chain(const struct result *result, unsigned first, bool names)
 	putchar('\n');
 }
 
+/* Whether two chains have stages of the same names. */
+static bool same_stages(const struct result *a, unsigned i, const struct result *b, unsigned j)
+{
+	const unsigned first_a = i, first_b = j;
+
+	for (;; i++, j++) {
+		const bool in_a = i < a->n && same_chain(&a->series[first_a], &a->series[i]);
+		const bool in_b = j < b->n && same_chain(&b->series[first_b], &b->series[j]);
+
+		if (!in_a || !in_b)
+			return in_a == in_b;
+		if (strcmp(strchr(a->series[i].name, '/'), strchr(b->series[j].name, '/')) != 0)
+			return false;
+	}
+}
+
 void table_print_stages(const struct report *report)
 {
-	bool headed = false;
+	const struct result *headed = NULL;
+	unsigned head = 0;
 
 	for (unsigned r = 0; r < report->n; r++) {
 		const struct result *result = &report->results[r];
@@ -217,11 +234,12 @@ void table_print_stages(const struct report *report)
 
 			if (!chain_of(series) || (i && same_chain(&result->series[i - 1], series)))
 				continue;
-			if (!headed) {
+			if (!headed || !same_stages(headed, head, result, i)) {
 				printf("\n%-31s", "ns a packet");
 				print_chain(result, i, true);
+				headed = result;
+				head = i;
 			}
-			headed = true;
 			printf("%-9s %-13s %-7.*s", result->kase, result->mode,
 			       (int)strcspn(chain_of(series), "/"), chain_of(series));
 			print_chain(result, i, false);
