@@ -4,7 +4,8 @@
  * figures. It is written as JSON of the same shape by every bench:
  *
  *	{"bench": …, "host": {…}, "rounds": N, "results": [{"case": …, "mode": …, "gbps": […], …}, …],
- *"figures": {…}}
+ *	 "figures": {…},
+ *	 "bars": {"KEY": {"at_least": …}, …}}
  */
 #ifndef WEIR_BENCH_REPORT_H
 #define WEIR_BENCH_REPORT_H

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws the JSON of benches as SVG: plot.py [--out DIR] FILE.json|DIR...
+"""Draws the JSON of benches as SVG, and writes their figures as a table: plot.py [--out DIR] FILE.json|DIR...
 
 What several files have of the same case and mode is put together. Each picture is drawn if what it shows was
 measured. This only chooses and sorts; how a picture looks is said in the scripts of gnuplot beside it.
 """
 import argparse
-import json
 import math
 import pathlib
 import statistics
 import subprocess
 import sys
 import tempfile
+
+from runs import Runs, find, spread
 
 PERCENTS = (0, 1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99)
 
@@ -21,51 +22,8 @@ RAW, WEIR, PEER = '#9a9a9a', '#1f77b4', '#d95f02'
 FAMILIES = {'Weir': WEIR, 'raw': RAW, 'others': PEER}
 
 
-class Runs:
-    """What was measured: the values of all rounds by bench, case, mode and metric."""
-
-    def __init__(self, paths):
-        self.series, self.hosts, self.rounds = {}, {}, {}
-        for path in paths:
-            run = json.loads(path.read_text())
-            bench = run['bench']
-            self.hosts.setdefault(bench, run['host'])
-            self.rounds[bench] = max(run['rounds'], self.rounds.get(bench, 0))
-            for result in run['results']:
-                for metric, values in result.items():
-                    if metric in ('case', 'mode'):
-                        continue
-                    key = result['case'], result['mode'], metric
-                    of_bench = self.series.setdefault(bench, {})
-                    of_bench.setdefault(key, []).extend(v for v in values if v is not None)
-
-    def benches(self, *names):
-        return [name for name in names if name in self.series]
-
-    def values(self, benches, case, mode, metric):
-        return [v for b in benches for v in self.series.get(b, {}).get((case, mode, metric), [])]
-
-    def modes(self, benches, case, metric):
-        found = {}
-        for bench in benches:
-            for (c, mode, m), values in self.series.get(bench, {}).items():
-                if c == case and m == metric and values:
-                    found[mode] = True
-        return list(found)
-
-    def below(self, benches, what='median, lowest and highest'):
-        """The line that says where and how often something was measured."""
-        bench = benches[0]
-        host = self.hosts[bench]
-        return f"{what} of {self.rounds[bench]} rounds; {host['system']} {host['kernel']}, {host['cpus']} x {host['cpu']}"
-
-
 def rarity(percent):
     return -math.log10(1 - percent / 100)
-
-
-def spread(values):
-    return statistics.median(values), min(values), max(values)
 
 
 def family(mode):
@@ -213,17 +171,35 @@ def draw_all(runs, directory):
     workers(runs, directory)
 
 
+def write_figures(runs, path):
+    """A section for each bench, with what its bars ask for."""
+    text = ['# Figures', '', 'Written by `./dev bench --plot`; [performance.md](../performance.md) says what they mean.']
+    for bench, figures in runs.figures.items():
+        host = runs.hosts[bench]
+        compiler = host['compiler'] if not host['compiler'][:1].isdigit() else f"gcc {host['compiler']}"
+        text += ['', f'## {bench}', '',
+                 f"{host.get('date', '')}, {runs.machine(bench)}, {compiler}, {runs.rounds[bench]} rounds", '',
+                 '| figure | value | asked for |', '|---|---|---|']
+        for key, value in figures.items():
+            bar = runs.bars[bench].get(key, {})
+            asked = ''.join(f'{word.replace("_", " ")} {limit:g}' for word, limit in bar.items())
+            text.append(f'| `{key}` | {"" if value is None else f"{value:.4g}"} | {asked} |')
+    path.write_text('\n'.join(text) + '\n')
+    print(path)
+
+
 def main():
     parser = argparse.ArgumentParser(prog='dev bench --plot', description='Draws the JSON of benches as SVG.')
     parser.add_argument('--out', default='build/plots', type=pathlib.Path, help='where to (default build/plots)')
     parser.add_argument('inputs', nargs='+', type=pathlib.Path, metavar='FILE.json|DIR')
     arguments = parser.parse_args()
-    paths = [path for given in arguments.inputs
-             for path in (sorted(given.glob('*.json')) if given.is_dir() else [given])]
+    paths = find(arguments.inputs)
     if not paths:
         sys.exit('dev bench --plot: no JSON there')
     arguments.out.mkdir(parents=True, exist_ok=True)
-    draw_all(Runs(paths), arguments.out)
+    runs = Runs(paths)
+    draw_all(runs, arguments.out)
+    write_figures(runs, arguments.out / 'figures.md')
 
 
 main()
