@@ -59,7 +59,7 @@ struct weir_pipeline *engine_start_config(const struct weir_config *config)
 struct weir_pipeline *engine_start(enum shape shape, enum shape_ends ends, const struct rig *rig,
 				   const struct placement *placement)
 {
-	for (enum side side = LEFT; ends == ENDS_PLAIN && side < SIDES; side++)
+	for (enum side side = LEFT; ends < ENDS_NEW && side < SIDES; side++)
 		rig_await_device(rig, side);
 	return engine_start_config(shapes_config(shape, ends, rig, placement));
 }
@@ -72,6 +72,21 @@ void engine_start_fused(const struct rig *rig, const struct placement *placement
 void engine_start_threaded(const struct rig *rig, const struct placement *placement)
 {
 	engine_start(SHAPE_SPLIT, ENDS_PLAIN, rig, placement);
+}
+
+void engine_start_fused_gso(const struct rig *rig, const struct placement *placement)
+{
+	engine_start(SHAPE_FUSED, ENDS_OFFLOAD, rig, placement);
+}
+
+void engine_start_threaded_gso(const struct rig *rig, const struct placement *placement)
+{
+	engine_start(SHAPE_SPLIT, ENDS_OFFLOAD, rig, placement);
+}
+
+void engine_start_coalesce(const struct rig *rig, const struct placement *placement)
+{
+	engine_start(SHAPE_FUSED, ENDS_COALESCE, rig, placement);
 }
 
 void engine_start_generating(const struct rig *rig, const struct placement *placement)

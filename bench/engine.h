@@ -17,6 +17,13 @@ void engine_start_fused(const struct rig *rig, const struct placement *placement
 /* Two workers: each reads one device and writes the other, with a ring in each direction. */
 void engine_start_threaded(const struct rig *rig, const struct placement *placement);
 
+/* The same with super-packets. */
+void engine_start_fused_gso(const struct rig *rig, const struct placement *placement);
+void engine_start_threaded_gso(const struct rig *rig, const struct placement *placement);
+
+/* The fused one: the left device gives and takes only ordinary packets, the right one super-packets. */
+void engine_start_coalesce(const struct rig *rig, const struct placement *placement);
+
 /* The fused one, and SHAPES_GENERATED packets of a generator through the same stages into nothing. */
 void engine_start_generating(const struct rig *rig, const struct placement *placement);
 

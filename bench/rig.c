@@ -87,6 +87,7 @@ static void make_device(enum side side)
 		.ipv4 = WEIR_LIST(prefixes[side]),
 		.mtu = RIG_MTU,
 		.queue_length = RIG_QUEUE_LENGTH,
+		.no_offload = WEIR_OFFLOAD_ALL,
 		.no_ipv6 = true, /* nobody shall send but the traffic */
 		.persist = true,
 	};

@@ -17,9 +17,13 @@ static char namespaces[SIDES][32];
 /* A generator takes nothing: there, what is written to a side has another name. */
 #define OUTSIDE ".out"
 
+#define OFFLOAD(side) .netns = namespaces[side]
+#define PLAIN(side)   OFFLOAD(side), .no_offload = WEIR_OFFLOAD_ALL
+
 static const struct weir_endpoint both_sides[ENDS][5] = {
-	[ENDS_PLAIN] = { weir_tun("left", .netns = namespaces[LEFT]),
-			 weir_tun("right", .netns = namespaces[RIGHT]) },
+	[ENDS_PLAIN] = { weir_tun("left", PLAIN(LEFT)), weir_tun("right", PLAIN(RIGHT)) },
+	[ENDS_OFFLOAD] = { weir_tun("left", OFFLOAD(LEFT)), weir_tun("right", OFFLOAD(RIGHT)) },
+	[ENDS_COALESCE] = { weir_tun("left", PLAIN(LEFT)), weir_tun("right", OFFLOAD(RIGHT)) },
 	[ENDS_NEW] = { weir_tun("left", .netns = namespaces[LEFT], .ipv4 = WEIR_LIST("10.77.0.1/24"),
 				.mtu = 1400),
 		       weir_tun("right", .netns = namespaces[RIGHT], .ipv4 = WEIR_LIST("10.77.0.2/24"),
@@ -102,8 +106,8 @@ static void add_endpoints(struct weir_config *config, const struct weir_endpoint
 	}
 
 static struct weir_config configs[ENDS][SHAPES] = {
-	[ENDS_PLAIN] = ALL_SHAPES(""),
-	[ENDS_NEW] = ALL_SHAPES(""),
+	[ENDS_PLAIN] = ALL_SHAPES(""),           [ENDS_OFFLOAD] = ALL_SHAPES(""),
+	[ENDS_COALESCE] = ALL_SHAPES(""),        [ENDS_NEW] = ALL_SHAPES(""),
 	[ENDS_GENERATORS] = ALL_SHAPES(OUTSIDE),
 };
 

@@ -291,8 +291,7 @@ void suite_print_table(const struct suite *suite, const struct report *report)
 
 bool suite_print_conservation(const struct conservation *sum)
 {
-	bool kept = sum->received + sum->injected ==
-		    sum->sent + sum->dropped + sum->consumed + sum->held;
+	bool kept = sum->received + sum->injected == sum->sent + sum->dropped + sum->consumed + sum->held;
 
 	printf("\nreceived %" PRIu64 " + injected %" PRIu64 " %s sent %" PRIu64 " + dropped %" PRIu64
 	       " + consumed %" PRIu64 " + held %" PRIu64 "\n\n",

@@ -35,13 +35,19 @@ static const struct mode modes[] = {
 	  .cases = RTT PLAIN },
 	{ "raw_uring", NULL, "io_uring in one thread", raw_uring_start, .cases = RTT "tcp1,udp64",
 	  .lacks = raw_uring_lacks },
+	{ "coalesce", "raw", "Weir, one worker, puts together what the left device gives one by one",
+	  engine_start_coalesce, engine_stop, .cases = TCP },
 	{ "raw2", NULL, "read and write, one thread a direction", raw2_start, .cases = PLAIN },
 	{ "threaded", "raw2", "Weir, two workers with a ring in each direction", engine_start_threaded,
 	  engine_stop, .cases = PLAIN },
 	{ "raw_gso", NULL, "poll, read and write in one thread, super-packets", raw_start_gso,
 	  .cases = RTT GSO },
+	{ "fused_gso", "raw_gso", "Weir, all stages on one worker, super-packets", engine_start_fused_gso,
+	  engine_stop, .cases = RTT GSO "idle" },
 	{ "raw2_gso", NULL, "read and write, one thread a direction, super-packets", raw2_start_gso,
 	  .cases = GSO },
+	{ "threaded_gso", "raw2_gso", "Weir, two workers with a ring in each direction, super-packets",
+	  engine_start_threaded_gso, engine_stop, .cases = GSO },
 	{ "raw_uring_gso", NULL, "io_uring in one thread, super-packets", raw_uring_start_gso, .cases = GSO,
 	  .lacks = raw_uring_lacks },
 };
@@ -71,7 +77,7 @@ static const struct suite suite = {
 	.seconds = 0.5,
 	.rounds = 11,
 	.quick = "tcp1,tcp4,udp64,rtt,rss,startup",
-	.quick_modes = "raw,fused,raw2,threaded,raw_gso",
+	.quick_modes = "raw,fused,coalesce,raw2,threaded,raw_gso,fused_gso",
 };
 
 /* A raw loop has neither memory nor idle time to speak of. */
