@@ -105,7 +105,7 @@ static void set_quick(const struct suite *suite, struct options *options)
 	choose_cases(suite, options, suite->quick);
 	if (suite->quick_modes)
 		choose_modes(suite, options, suite->quick_modes);
-	options->seconds = 0.25;
+	options->seconds = 0.2;
 	options->rounds = 5;
 }
 
@@ -243,8 +243,10 @@ void suite_sum_up(struct conservation *sum, const struct forwarder_report *repor
 static void visit_patiently(struct visit v[PHASES], const struct rig *rig, const struct mode *mode,
 			    const struct traffic_case *kase, const struct options *options)
 {
+	const double seconds = options->seconds * (kase->longer ? kase->longer : 1);
+
 	for (unsigned tries = 0; tries < 3; tries++) {
-		if (visit(v, rig, mode, kase, &options->placement, options->seconds))
+		if (visit(v, rig, mode, kase, &options->placement, seconds))
 			return;
 		fprintf(stderr, "nothing came through in %g s: case %s, mode %s\n", v[WORKING].seconds,
 			kase->name, mode->name);
