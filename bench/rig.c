@@ -131,19 +131,20 @@ void rig_make(struct rig *rig)
 
 void rig_await_device(const struct rig *rig, enum side side)
 {
-	struct ethtool_value link = { .cmd = ETHTOOL_GLINK, .data = 1 };
+	struct ethtool_value link = { .cmd = ETHTOOL_GLINK };
 	struct ifreq request = { .ifr_data = (void *)&link };
 	int fd;
 
 	rig_enter(rig, side);
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	memcpy(request.ifr_name, device_names[side], strlen(device_names[side]));
-	for (unsigned ms = 0; link.data && ms < AWAIT_MS; ms++) {
+	for (unsigned ms = 0; ms < AWAIT_MS; ms++) {
 		if (ioctl(fd, SIOCETHTOOL, &request) != 0)
 			give_up(BENCH_FAILED, "cannot see whether '%s' is in use: %s", device_names[side],
 				strerror(errno));
-		if (link.data)
-			pause_ns(1000000);
+		if (!link.data)
+			break;
+		pause_ns(1000000);
 	}
 	close(fd);
 }
