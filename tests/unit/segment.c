@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A super-packet and its pieces are made by the same plain code: each piece must be, to the last bit, what a
+ * sender without offloads would have sent.
+ */
+#include <netinet/in.h>
+
+#include "test.h"
+
+#include "segment.h"
+
+#define HEADERS_MAX 512
+#define PACKET_MAX  (65535 + 18)
+
+#define FIN 0x01
+#define PSH 0x08
+#define ACK 0x10
+#define ECE 0x40
+#define CWR 0x80
+
+/* What to make. The fields that differ from piece to piece come last. */
+struct packet {
+	unsigned network; /* bytes in front of the IP header */
+	unsigned family;
+	unsigned protocol;
+	unsigned ip_options; /* bytes of IPv4 options, or of extension headers */
+	unsigned routing;    /* of the latter, the one that names the final destination; 0: none */
+	unsigned tcp_options;
+	bool partial; /* the checksum is the sum of the pseudo-header */
+	uint32_t sequence;
+	uint16_t id;
+	uint8_t flags;
+	size_t offset, size; /* of the payload in what is sent */
+};
+
+static uint8_t payload[PACKET_MAX];
+
+static void put16(uint8_t *at, unsigned value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+/* The internet checksum, not complemented. */
+static uint32_t naive(uint32_t sum, const uint8_t *at, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		sum += i % 2 ? at[i] : (uint32_t)at[i] << 8;
+		sum = (sum >> 16) + (sum & 0xffff);
+	}
+	return sum;
+}
+
+static unsigned ip_header(const struct packet *packet)
+{
+	return (packet->family == 4 ? 20 : 40) + packet->ip_options;
+}
+
+static unsigned transport_header(const struct packet *packet)
+{
+	return packet->protocol == IPPROTO_TCP ? 20 + packet->tcp_options : 8;
+}
+
+static unsigned headers(const struct packet *packet)
+{
+	return packet->network + ip_header(packet) + transport_header(packet);
+}
+
+static size_t length(const struct packet *packet)
+{
+	return headers(packet) + packet->size;
+}
+
+static void put_ipv4(const struct packet *packet, uint8_t *ip)
+{
+	memcpy(ip,
+	       (const uint8_t[20]){ 0x45, 0x02, [6] = 0x40, 0, 63, [12] = 192, 0, 2, 1, 198, 51, 100, 77 },
+	       20);
+	ip[0] = (uint8_t)(0x40 | ip_header(packet) / 4);
+	put16(ip + 2, (unsigned)(length(packet) - packet->network));
+	put16(ip + 4, packet->id);
+	ip[9] = (uint8_t)packet->protocol;
+	memset(ip + 20, 1, packet->ip_options);
+	put16(ip + 10, ~naive(0, ip, ip_header(packet)));
+}
+
+/* Extension headers of 8, 16, 24, … bytes as far as there is room: hop-by-hop, routing, destination options,
+ * … */
+static void put_ipv6(const struct packet *packet, uint8_t *ip)
+{
+	static const uint8_t kinds[] = { IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_DSTOPTS };
+	uint8_t *next = ip + 6, *at = ip + 40;
+	const uint8_t *end = at + packet->ip_options;
+
+	memcpy(ip, (const uint8_t[8]){ 0x62, 0x01, 0x23, 0x45, [7] = 63 }, 8);
+	put16(ip + 4, (unsigned)(length(packet) - packet->network - 40));
+	for (unsigned i = 0; i < 32; i++)
+		ip[8 + i] = (uint8_t)(0x20 + i * 7);
+	for (unsigned i = 0; at < end; i++) {
+		const unsigned size = 8 * (i + 1) < end - at ? 8 * (i + 1) : (unsigned)(end - at);
+
+		*next = kinds[i % 3];
+		memset(at, 0, size);
+		at[1] = (uint8_t)(size / 8 - 1);
+		next = at;
+		at += size;
+	}
+	*next = (uint8_t)packet->protocol;
+}
+
+static uint32_t pseudo(const struct packet *packet, const uint8_t *ip)
+{
+	const unsigned addresses = packet->family == 4 ? 8 : 32;
+	uint8_t rest[4];
+	uint8_t both[32];
+
+	memcpy(both, ip + (packet->family == 4 ? 12 : 8), addresses);
+	if (packet->routing)
+		memset(both + addresses / 2, (int)packet->routing, addresses / 2);
+	put16(rest, packet->protocol);
+	put16(rest + 2, (unsigned)(transport_header(packet) + packet->size));
+	return naive(naive(0, both, addresses), rest, 4);
+}
+
+static void put_transport(const struct packet *packet, const uint8_t *ip, uint8_t *at)
+{
+	const bool tcp = packet->protocol == IPPROTO_TCP;
+	const unsigned size = transport_header(packet);
+	uint8_t *checksum = at + (tcp ? 16 : 6);
+	uint32_t sum = pseudo(packet, ip);
+
+	memset(at, 0, size);
+	memcpy(at, (const uint8_t[4]){ 0xc0, 0x01, 0x00, 0x50 }, 4);
+	if (tcp) {
+		put16(at + 4, packet->sequence >> 16);
+		put16(at + 6, packet->sequence);
+		memcpy(at + 8,
+		       (const uint8_t[8]){ 1, 2, 3, 4, (uint8_t)(size / 4 << 4), packet->flags, 9, 8 }, 8);
+		memset(at + 20, 0x1e, packet->tcp_options);
+	} else {
+		put16(at + 4, (unsigned)(size + packet->size));
+	}
+	if (!packet->partial)
+		sum = ~naive(naive(sum, at, size), at + size, packet->size);
+	if (!packet->partial && !tcp && (uint16_t)sum == 0)
+		sum = 0xffff;
+	put16(checksum, sum);
+}
+
+/* In a block of its own, so that a sanitizer sees what is touched outside. */
+static uint8_t *make(const struct packet *packet)
+{
+	uint8_t *bytes = malloc(length(packet)), *ip = bytes + packet->network;
+
+	assert_non_null(bytes);
+	for (unsigned i = 0; i < packet->network; i++)
+		bytes[i] = (uint8_t)(0xe0 + i);
+	memcpy(bytes + headers(packet), payload + packet->offset, packet->size);
+	if (packet->family == 4)
+		put_ipv4(packet, ip);
+	else
+		put_ipv6(packet, ip);
+	put_transport(packet, ip, ip + ip_header(packet));
+	return bytes;
+}
+
+static struct weir_buf describe(const struct packet *packet, uint8_t *bytes, uint16_t size)
+{
+	const bool tcp = packet->protocol == IPPROTO_TCP;
+
+	return (struct weir_buf){
+		.data = bytes,
+		.len = (uint32_t)length(packet),
+		.gso_type = !tcp                  ? WEIR_GSO_UDP
+			    : packet->family == 4 ? WEIR_GSO_TCPV4
+						  : WEIR_GSO_TCPV6,
+		.gso_size = size,
+		.csum_start = (uint16_t)(packet->network + ip_header(packet)),
+		.csum_offset = tcp ? 16 : 6,
+		.hdr_len = 7, /* nobody believes it */
+		.flags = packet->partial ? WEIR_BUF_NEEDS_CSUM : 0,
+	};
+}
+
+/* Piece k of the super-packet as its sender would have made it. */
+static struct packet piece_of(const struct packet *super, uint32_t k, uint32_t n, uint16_t size)
+{
+	struct packet piece = *super;
+
+	piece.partial = false;
+	piece.offset += (size_t)k * size;
+	piece.size = k + 1 < n ? size : super->size - (size_t)k * size;
+	piece.id = (uint16_t)(piece.id + k);
+	piece.sequence += k * size;
+	if (k > 0)
+		piece.flags &= (uint8_t)~CWR;
+	if (k + 1 < n)
+		piece.flags &= (uint8_t) ~(FIN | PSH);
+	return piece;
+}
+
+static void expect_piece(const struct weir__segments *segments, uint32_t k, const struct packet *piece)
+{
+	uint8_t *expected = make(piece), *got = malloc(length(piece));
+
+	assert_int_equal(weir__segments_len(segments, k), length(piece));
+	memset(got, 0xa5, length(piece));
+	weir__segments_write(segments, k, got);
+	assert_memory_equal(got, expected, length(piece));
+	free(expected);
+	free(got);
+}
+
+static void expect_pieces_of(const struct packet *super, struct weir_buf *buf, uint16_t size)
+{
+	const uint32_t n = super->size ? (uint32_t)((super->size + size - 1) / size) : 1;
+	struct weir__segments segments;
+
+	assert_true(weir__segments_begin(&segments, buf, super->network));
+	assert_int_equal(segments.n, n);
+	assert_int_equal(segments.network, super->network);
+	assert_int_equal(segments.transport, super->network + ip_header(super));
+	assert_int_equal(segments.header, headers(super));
+	assert_int_equal(segments.size, size);
+	assert_int_equal(segments.protocol, super->protocol);
+	assert_int_equal(segments.family, super->family);
+	for (uint32_t k = 0; k < n; k++) {
+		const struct packet piece = piece_of(super, k, n, size);
+
+		expect_piece(&segments, k, &piece);
+	}
+}
+
+static void expect_pieces(const struct packet *super, uint16_t size)
+{
+	uint8_t *bytes = make(super);
+	struct weir_buf buf = describe(super, bytes, size);
+
+	expect_pieces_of(super, &buf, size);
+	free(bytes);
+}
+
+static const struct packet kinds[] = {
+	{ .family = 4, .protocol = IPPROTO_TCP },
+	{ .family = 6, .protocol = IPPROTO_TCP },
+	{ .family = 4, .protocol = IPPROTO_UDP },
+	{ .family = 6, .protocol = IPPROTO_UDP },
+};
+
+/* One of each kind, as most are. */
+static struct packet usual(unsigned kind)
+{
+	struct packet packet = kinds[kind];
+
+	packet.partial = true;
+	packet.sequence = 0xfffff000; /* wraps around */
+	packet.id = 0xfffe;
+	packet.flags = packet.protocol == IPPROTO_TCP ? ACK | PSH : 0;
+	packet.size = 10000;
+	return packet;
+}
+
+static int fill(void **state)
+{
+	uint32_t x = 1;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(payload); i++) {
+		x = x * 1664525 + 1013904223;
+		payload[i] = (uint8_t)(x >> 24);
+	}
+	return 0;
+}
+
+static void cuts_each_kind_at_each_layer(void **state)
+{
+	static const unsigned networks[] = { 0, 4, 14, 18 };
+
+	(void)state;
+	for (unsigned kind = 0; kind < countof(kinds); kind++)
+		for (unsigned i = 0; i < countof(networks); i++) {
+			struct packet super = usual(kind);
+
+			super.network = networks[i];
+			expect_pieces(&super, 1448);
+			super.size = 65535 - headers(&super) + super.network;
+			expect_pieces(&super, 1400);
+		}
+}
+
+static void cuts_at_each_size(void **state)
+{
+	(void)state;
+	for (unsigned kind = 0; kind < countof(kinds); kind++) {
+		struct packet super = usual(kind);
+
+		super.size = 2900;
+		for (uint16_t size = 1; size < 3000; size = (uint16_t)(size + 1 + size / 20))
+			expect_pieces(&super, size);
+		for (super.size = 2880; super.size < 2910; super.size++)
+			expect_pieces(&super, 1448);
+		expect_pieces(&super, 65535);
+	}
+}
+
+static void leaves_what_is_one_piece_whole(void **state)
+{
+	(void)state;
+	for (unsigned kind = 0; kind < countof(kinds); kind++) {
+		struct packet super = usual(kind);
+
+		super.flags |= FIN | CWR;
+		for (super.size = 0; super.size <= 100; super.size++)
+			expect_pieces(&super, 100);
+	}
+}
+
+static void keeps_options_and_extension_headers(void **state)
+{
+	(void)state;
+	for (unsigned kind = 0; kind < countof(kinds); kind++) {
+		struct packet super = usual(kind);
+		const unsigned step = super.family == 4 ? 4 : 8, most = super.family == 4 ? 40 : 96;
+
+		super.size = 300;
+		for (super.ip_options = 0; super.ip_options <= most; super.ip_options += step) {
+			super.tcp_options = 0;
+			expect_pieces(&super, 99);
+			for (; super.protocol == IPPROTO_TCP && super.tcp_options <= 40;
+			     super.tcp_options += 4)
+				expect_pieces(&super, 99);
+		}
+	}
+}
+
+/* Of the flags, the first and the last piece have what is no other's. */
+static void puts_each_flag_where_it_belongs(void **state)
+{
+	(void)state;
+	for (unsigned kind = 0; kind < 2; kind++)
+		for (unsigned flags = 0; flags < 256; flags++) {
+			struct packet super = usual(kind);
+			struct weir_buf buf;
+			uint8_t *bytes;
+
+			super.size = 500;
+			super.flags = (uint8_t)flags;
+			bytes = make(&super);
+			buf = describe(&super, bytes, 100);
+			if (flags & CWR)
+				buf.gso_type |= WEIR_GSO_ECN;
+			expect_pieces_of(&super, &buf, 100);
+			free(bytes);
+		}
+}
+
+/* Behind a routing header only whoever made the packet knows whom the checksum names. */
+static void takes_the_pseudo_header_from_its_field(void **state)
+{
+	(void)state;
+	for (unsigned kind = 1; kind < countof(kinds); kind += 2) {
+		struct packet super = usual(kind);
+
+		super.ip_options = 24; /* 8 bytes of hop-by-hop options, and a routing header */
+		super.routing = 0x77;
+		expect_pieces(&super, 1448);
+	}
+}
+
+/* Without the flag the field says nothing. */
+static void makes_the_pseudo_header_if_it_is_not_there(void **state)
+{
+	(void)state;
+	for (unsigned kind = 0; kind < countof(kinds); kind++) {
+		struct packet super = usual(kind);
+
+		super.partial = false;
+		expect_pieces(&super, 1448);
+	}
+}
+
+static void ignores_what_is_behind_the_packet(void **state)
+{
+	(void)state;
+	for (unsigned kind = 0; kind < countof(kinds); kind++) {
+		const struct packet super = usual(kind);
+		uint8_t *bytes = make(&super);
+		struct weir_buf buf = describe(&super, bytes, 1448);
+
+		bytes = realloc(bytes, buf.len + 10);
+		memset(bytes + buf.len, 0xff, 10);
+		buf.data = bytes;
+		buf.len += 10;
+		expect_pieces_of(&super, &buf, 1448);
+		free(bytes);
+	}
+}
+
+/* A payload of which the checksum of the only piece, or of the first, is 0. */
+static void never_writes_no_checksum_for_udp(void **state)
+{
+	(void)state;
+	for (unsigned kind = 2; kind < countof(kinds); kind++) {
+		struct packet super = usual(kind), piece;
+		uint8_t *bytes, *udp;
+
+		memset(payload, 0, 2);
+		piece = piece_of(&super, 0, 2, 1000);
+		bytes = make(&piece);
+		memcpy(payload, bytes + headers(&super) - 2, 2); /* its complement, which fills it up */
+		free(bytes);
+		bytes = make(&piece);
+		udp = bytes + ip_header(&piece);
+		assert_memory_equal(udp + 6, "\xff\xff", 2);
+		free(bytes);
+		expect_pieces(&super, 1000);
+	}
+}
+
+static bool begins(const struct weir_buf *buf, uint32_t network)
+{
+	struct weir__segments segments;
+
+	return weir__segments_begin(&segments, buf, network);
+}
+
+static void refuses_each_truncation(void **state)
+{
+	(void)state;
+	for (unsigned kind = 0; kind < countof(kinds); kind++) {
+		struct packet super = usual(kind);
+		uint8_t *bytes;
+
+		super.network = 14;
+		super.ip_options = 24;
+		super.size = 100;
+		bytes = make(&super);
+		for (size_t len = 0; len < length(&super); len++) {
+			uint8_t *part = malloc(len + 1);
+			struct weir_buf buf = describe(&super, part, 50);
+
+			memcpy(part, bytes, len);
+			part = realloc(part, len ? len : 1);
+			buf.data = part;
+			buf.len = (uint32_t)len;
+			assert_false(begins(&buf, 14));
+			free(part);
+		}
+		free(bytes);
+	}
+}
+
+/* A packet that says itself that it is shorter than its headers. */
+static void refuses_lengths_below_the_headers(void **state)
+{
+	(void)state;
+	for (unsigned kind = 0; kind < countof(kinds); kind++) {
+		const struct packet super = usual(kind);
+		uint8_t *bytes = make(&super);
+		const struct weir_buf buf = describe(&super, bytes, 100);
+		const unsigned skip = super.family == 4 ? 0 : 40;
+
+		for (unsigned len = skip; len < headers(&super); len++) {
+			put16(bytes + (super.family == 4 ? 2 : 4), len - skip);
+			assert_false(begins(&buf, 0));
+		}
+		free(bytes);
+	}
+}
+
+static void refuses_metadata_that_does_not_agree(void **state)
+{
+	static const uint8_t types[] = { 0, 1, 2, 3, 4, 5, 6, 0x7f, 0x80, 0x81, 0x84, 0x85, 0xff };
+
+	(void)state;
+	for (unsigned kind = 0; kind < countof(kinds); kind++) {
+		const struct packet super = usual(kind);
+		uint8_t *bytes = make(&super);
+		const struct weir_buf right = describe(&super, bytes, 100);
+		struct weir_buf buf = right;
+
+		for (unsigned i = 0; i < countof(types); i++) {
+			const bool ecn = super.protocol == IPPROTO_TCP && types[i] == (right.gso_type | 0x80);
+
+			buf.gso_type = types[i];
+			assert_int_equal(begins(&buf, 0), types[i] == right.gso_type || ecn);
+		}
+		buf = right, buf.gso_size = 0;
+		assert_false(begins(&buf, 0));
+		buf = right, buf.csum_start++;
+		assert_false(begins(&buf, 0));
+		buf = right, buf.csum_start = 65535;
+		assert_false(begins(&buf, 0));
+		buf = right, buf.csum_offset += 2;
+		assert_false(begins(&buf, 0));
+		buf = right;
+		assert_false(begins(&buf, 1));
+		assert_false(begins(&buf, buf.len));
+		assert_false(begins(&buf, buf.len + 1));
+		assert_false(begins(&buf, UINT32_MAX));
+		assert_true(begins(&buf, 0));
+		free(bytes);
+	}
+}
+
+static void refuses_headers_that_are_wrong(void **state)
+{
+	static const struct {
+		unsigned kind, at;
+		uint8_t value;
+	} changes[] = {
+		{ 0, 0, 0x55 },
+		{ 0, 0, 0x44 },
+		{ 0, 6, 0x20 }, /* more fragments */
+		{ 0, 7, 1 },    /* a fragment that is not the first */
+		{ 0, 9, IPPROTO_UDP },
+		{ 0, 9, IPPROTO_ICMP },
+		{ 0, 32, 0x40 }, /* data offset */
+		{ 1, 6, IPPROTO_UDP },
+		{ 1, 6, IPPROTO_FRAGMENT },
+		{ 1, 6, IPPROTO_HOPOPTS }, /* as which the ports lead to no transport */
+		{ 1, 52, 0x40 },
+		{ 2, 9, IPPROTO_TCP },
+		{ 2, 25, 0 }, /* the UDP length */
+		{ 3, 6, IPPROTO_TCP },
+		{ 3, 6, IPPROTO_NONE },
+		{ 3, 45, 0 },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < countof(changes); i++) {
+		struct packet super = usual(changes[i].kind);
+		struct weir_buf buf;
+		uint8_t *bytes;
+
+		super.size = 300;
+		bytes = make(&super);
+		buf = describe(&super, bytes, 100);
+		buf.flags = 0; /* what the metadata says of the checksum shall not be why */
+		assert_true(begins(&buf, 0));
+		bytes[changes[i].at] = changes[i].value;
+		if (begins(&buf, 0))
+			fail_msg("change %u is not refused", i);
+		free(bytes);
+	}
+}
+
+static void completes_a_checksum(void **state)
+{
+	(void)state;
+	for (unsigned kind = 0; kind < countof(kinds); kind++)
+		for (unsigned size = 0; size < 300; size++) {
+			struct packet packet = usual(kind);
+			struct weir_buf buf;
+			uint8_t *bytes, *expected;
+
+			packet.network = 14;
+			packet.size = size;
+			bytes = make(&packet);
+			buf = describe(&packet, bytes, 0);
+			buf.gso_type = WEIR_GSO_NONE;
+			buf.flags |= WEIR_BUF_VLAN;
+			packet.partial = false;
+			expected = make(&packet);
+			assert_true(weir__segment_complete(&buf));
+			assert_memory_equal(bytes, expected, length(&packet));
+			assert_int_equal(buf.flags, WEIR_BUF_VLAN);
+			assert_int_equal(buf.len, length(&packet));
+			free(bytes);
+			free(expected);
+		}
+}
+
+static void completes_to_ones_instead_of_zero(void **state)
+{
+	uint8_t bytes[8] = { 0xff, 0xff };
+	struct weir_buf buf = { .data = bytes, .len = 8, .csum_offset = 6, .flags = WEIR_BUF_NEEDS_CSUM };
+
+	(void)state;
+	assert_true(weir__segment_complete(&buf));
+	assert_memory_equal(bytes + 6, "\xff\xff", 2);
+}
+
+static void refuses_to_complete_outside(void **state)
+{
+	static const struct {
+		uint32_t len;
+		uint16_t start, offset;
+		bool inside;
+	} cases[] = {
+		{ 40, 20, 16, true },    { 38, 20, 16, true },        { 37, 20, 16, false },
+		{ 36, 20, 16, false },   { 0, 0, 0, false },          { 1, 0, 0, false },
+		{ 2, 0, 0, true },       { 40, 38, 0, true },         { 40, 39, 0, false },
+		{ 40, 41, 0, false },    { 40, 0, 65535, false },     { 40, 65535, 0, false },
+		{ 40, 65535, 6, false }, { 40, 65535, 65535, false },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < countof(cases); i++) {
+		uint8_t *bytes = calloc(1, cases[i].len + 1), *before = calloc(1, cases[i].len + 1);
+		struct weir_buf buf = {
+			.data = bytes,
+			.len = cases[i].len,
+			.csum_start = cases[i].start,
+			.csum_offset = cases[i].offset,
+			.flags = WEIR_BUF_NEEDS_CSUM,
+		};
+
+		assert_int_equal(weir__segment_complete(&buf), cases[i].inside);
+		assert_int_equal(buf.flags, cases[i].inside ? 0 : WEIR_BUF_NEEDS_CSUM);
+		if (!cases[i].inside)
+			assert_memory_equal(bytes, before, cases[i].len + 1);
+		free(bytes);
+		free(before);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cuts_each_kind_at_each_layer),
+		cmocka_unit_test(cuts_at_each_size),
+		cmocka_unit_test(leaves_what_is_one_piece_whole),
+		cmocka_unit_test(keeps_options_and_extension_headers),
+		cmocka_unit_test(puts_each_flag_where_it_belongs),
+		cmocka_unit_test(takes_the_pseudo_header_from_its_field),
+		cmocka_unit_test(makes_the_pseudo_header_if_it_is_not_there),
+		cmocka_unit_test(ignores_what_is_behind_the_packet),
+		cmocka_unit_test(never_writes_no_checksum_for_udp),
+		cmocka_unit_test(refuses_each_truncation),
+		cmocka_unit_test(refuses_lengths_below_the_headers),
+		cmocka_unit_test(refuses_metadata_that_does_not_agree),
+		cmocka_unit_test(refuses_headers_that_are_wrong),
+		cmocka_unit_test(completes_a_checksum),
+		cmocka_unit_test(completes_to_ones_instead_of_zero),
+		cmocka_unit_test(refuses_to_complete_outside),
+	};
+
+	return cmocka_run_group_tests(tests, fill, NULL);
+}
