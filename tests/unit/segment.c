@@ -333,6 +333,25 @@ static void keeps_options_and_extension_headers(void **state)
 	}
 }
 
+/* All of their halves carry, in whatever order they lie. */
+static void counts_every_sequence_on(void **state)
+{
+	static const uint32_t sequences[] = { 0,          0xffffffff, 0xffffff9b, 0x50ffffff, 0xffff50ff,
+					      0xff50ffff, 0xffffff50, 0x0000ffff, 0xffff0000, 0x7fffffff };
+
+	(void)state;
+	for (unsigned kind = 0; kind < 2; kind++)
+		for (unsigned i = 0; i < countof(sequences); i++)
+			for (unsigned id = 0; id < 65536; id += 0x1111) {
+				struct packet super = usual(kind);
+
+				super.size = 500;
+				super.sequence = sequences[i];
+				super.id = (uint16_t)id;
+				expect_pieces(&super, 100);
+			}
+}
+
 /* Of the flags, the first and the last piece have what is no other's. */
 static void puts_each_flag_where_it_belongs(void **state)
 {
@@ -622,6 +641,7 @@ int main(void)
 		cmocka_unit_test(cuts_at_each_size),
 		cmocka_unit_test(leaves_what_is_one_piece_whole),
 		cmocka_unit_test(keeps_options_and_extension_headers),
+		cmocka_unit_test(counts_every_sequence_on),
 		cmocka_unit_test(puts_each_flag_where_it_belongs),
 		cmocka_unit_test(takes_the_pseudo_header_from_its_field),
 		cmocka_unit_test(makes_the_pseudo_header_if_it_is_not_there),
