@@ -3,184 +3,9 @@
  * A super-packet and its pieces are made by the same plain code: each piece must be, to the last bit, what a
  * sender without offloads would have sent.
  */
-#include <netinet/in.h>
-
-#include "test.h"
+#include "packet.h"
 
 #include "segment.h"
-
-#define HEADERS_MAX 512
-#define PACKET_MAX  (65535 + 18)
-
-#define FIN 0x01
-#define PSH 0x08
-#define ACK 0x10
-#define ECE 0x40
-#define CWR 0x80
-
-/* What to make. The fields that differ from piece to piece come last. */
-struct packet {
-	unsigned network; /* bytes in front of the IP header */
-	unsigned family;
-	unsigned protocol;
-	unsigned ip_options; /* bytes of IPv4 options, or of extension headers */
-	unsigned routing;    /* of the latter, the one that names the final destination; 0: none */
-	unsigned tcp_options;
-	bool partial; /* the checksum is the sum of the pseudo-header */
-	uint32_t sequence;
-	uint16_t id;
-	uint8_t flags;
-	size_t offset, size; /* of the payload in what is sent */
-};
-
-static uint8_t payload[PACKET_MAX];
-
-static void put16(uint8_t *at, unsigned value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-/* The internet checksum, not complemented. */
-static uint32_t naive(uint32_t sum, const uint8_t *at, size_t size)
-{
-	for (size_t i = 0; i < size; i++) {
-		sum += i % 2 ? at[i] : (uint32_t)at[i] << 8;
-		sum = (sum >> 16) + (sum & 0xffff);
-	}
-	return sum;
-}
-
-static unsigned ip_header(const struct packet *packet)
-{
-	return (packet->family == 4 ? 20 : 40) + packet->ip_options;
-}
-
-static unsigned transport_header(const struct packet *packet)
-{
-	return packet->protocol == IPPROTO_TCP ? 20 + packet->tcp_options : 8;
-}
-
-static unsigned headers(const struct packet *packet)
-{
-	return packet->network + ip_header(packet) + transport_header(packet);
-}
-
-static size_t length(const struct packet *packet)
-{
-	return headers(packet) + packet->size;
-}
-
-static void put_ipv4(const struct packet *packet, uint8_t *ip)
-{
-	memcpy(ip,
-	       (const uint8_t[20]){ 0x45, 0x02, [6] = 0x40, 0, 63, [12] = 192, 0, 2, 1, 198, 51, 100, 77 },
-	       20);
-	ip[0] = (uint8_t)(0x40 | ip_header(packet) / 4);
-	put16(ip + 2, (unsigned)(length(packet) - packet->network));
-	put16(ip + 4, packet->id);
-	ip[9] = (uint8_t)packet->protocol;
-	memset(ip + 20, 1, packet->ip_options);
-	put16(ip + 10, ~naive(0, ip, ip_header(packet)));
-}
-
-/* Extension headers of 8, 16, 24, … bytes as far as there is room: hop-by-hop, routing, destination options,
- * … */
-static void put_ipv6(const struct packet *packet, uint8_t *ip)
-{
-	static const uint8_t kinds[] = { IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_DSTOPTS };
-	uint8_t *next = ip + 6, *at = ip + 40;
-	const uint8_t *end = at + packet->ip_options;
-
-	memcpy(ip, (const uint8_t[8]){ 0x62, 0x01, 0x23, 0x45, [7] = 63 }, 8);
-	put16(ip + 4, (unsigned)(length(packet) - packet->network - 40));
-	for (unsigned i = 0; i < 32; i++)
-		ip[8 + i] = (uint8_t)(0x20 + i * 7);
-	for (unsigned i = 0; at < end; i++) {
-		const unsigned size = 8 * (i + 1) < end - at ? 8 * (i + 1) : (unsigned)(end - at);
-
-		*next = kinds[i % 3];
-		memset(at, 0, size);
-		at[1] = (uint8_t)(size / 8 - 1);
-		next = at;
-		at += size;
-	}
-	*next = (uint8_t)packet->protocol;
-}
-
-static uint32_t pseudo(const struct packet *packet, const uint8_t *ip)
-{
-	const unsigned addresses = packet->family == 4 ? 8 : 32;
-	uint8_t rest[4];
-	uint8_t both[32];
-
-	memcpy(both, ip + (packet->family == 4 ? 12 : 8), addresses);
-	if (packet->routing)
-		memset(both + addresses / 2, (int)packet->routing, addresses / 2);
-	put16(rest, packet->protocol);
-	put16(rest + 2, (unsigned)(transport_header(packet) + packet->size));
-	return naive(naive(0, both, addresses), rest, 4);
-}
-
-static void put_transport(const struct packet *packet, const uint8_t *ip, uint8_t *at)
-{
-	const bool tcp = packet->protocol == IPPROTO_TCP;
-	const unsigned size = transport_header(packet);
-	uint8_t *checksum = at + (tcp ? 16 : 6);
-	uint32_t sum = pseudo(packet, ip);
-
-	memset(at, 0, size);
-	memcpy(at, (const uint8_t[4]){ 0xc0, 0x01, 0x00, 0x50 }, 4);
-	if (tcp) {
-		put16(at + 4, packet->sequence >> 16);
-		put16(at + 6, packet->sequence);
-		memcpy(at + 8,
-		       (const uint8_t[8]){ 1, 2, 3, 4, (uint8_t)(size / 4 << 4), packet->flags, 9, 8 }, 8);
-		memset(at + 20, 0x1e, packet->tcp_options);
-	} else {
-		put16(at + 4, (unsigned)(size + packet->size));
-	}
-	if (!packet->partial)
-		sum = ~naive(naive(sum, at, size), at + size, packet->size);
-	if (!packet->partial && !tcp && (uint16_t)sum == 0)
-		sum = 0xffff;
-	put16(checksum, sum);
-}
-
-/* In a block of its own, so that a sanitizer sees what is touched outside. */
-static uint8_t *make(const struct packet *packet)
-{
-	uint8_t *bytes = malloc(length(packet)), *ip = bytes + packet->network;
-
-	assert_non_null(bytes);
-	for (unsigned i = 0; i < packet->network; i++)
-		bytes[i] = (uint8_t)(0xe0 + i);
-	memcpy(bytes + headers(packet), payload + packet->offset, packet->size);
-	if (packet->family == 4)
-		put_ipv4(packet, ip);
-	else
-		put_ipv6(packet, ip);
-	put_transport(packet, ip, ip + ip_header(packet));
-	return bytes;
-}
-
-static struct weir_buf describe(const struct packet *packet, uint8_t *bytes, uint16_t size)
-{
-	const bool tcp = packet->protocol == IPPROTO_TCP;
-
-	return (struct weir_buf){
-		.data = bytes,
-		.len = (uint32_t)length(packet),
-		.gso_type = !tcp                  ? WEIR_GSO_UDP
-			    : packet->family == 4 ? WEIR_GSO_TCPV4
-						  : WEIR_GSO_TCPV6,
-		.gso_size = size,
-		.csum_start = (uint16_t)(packet->network + ip_header(packet)),
-		.csum_offset = tcp ? 16 : 6,
-		.hdr_len = 7, /* nobody believes it */
-		.flags = packet->partial ? WEIR_BUF_NEEDS_CSUM : 0,
-	};
-}
 
 /* Piece k of the super-packet as its sender would have made it. */
 static struct packet piece_of(const struct packet *super, uint32_t k, uint32_t n, uint16_t size)
@@ -193,20 +18,20 @@ static struct packet piece_of(const struct packet *super, uint32_t k, uint32_t n
 	piece.id = (uint16_t)(piece.id + k);
 	piece.sequence += k * size;
 	if (k > 0)
-		piece.flags &= (uint8_t)~CWR;
+		piece.flags &= (uint8_t)~TCP_CWR;
 	if (k + 1 < n)
-		piece.flags &= (uint8_t) ~(FIN | PSH);
+		piece.flags &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 	return piece;
 }
 
 static void expect_piece(const struct weir__segments *segments, uint32_t k, const struct packet *piece)
 {
-	uint8_t *expected = make(piece), *got = malloc(length(piece));
+	uint8_t *expected = packet_make(piece), *got = malloc(packet_length(piece));
 
-	assert_int_equal(weir__segments_len(segments, k), length(piece));
-	memset(got, 0xa5, length(piece));
+	assert_int_equal(weir__segments_len(segments, k), packet_length(piece));
+	memset(got, 0xa5, packet_length(piece));
 	weir__segments_write(segments, k, got);
-	assert_memory_equal(got, expected, length(piece));
+	assert_memory_equal(got, expected, packet_length(piece));
 	free(expected);
 	free(got);
 }
@@ -219,8 +44,8 @@ static void expect_pieces_of(const struct packet *super, struct weir_buf *buf, u
 	assert_true(weir__segments_begin(&segments, buf, super->network));
 	assert_int_equal(segments.n, n);
 	assert_int_equal(segments.network, super->network);
-	assert_int_equal(segments.transport, super->network + ip_header(super));
-	assert_int_equal(segments.header, headers(super));
+	assert_int_equal(segments.transport, super->network + packet_ip_header(super));
+	assert_int_equal(segments.header, packet_headers(super));
 	assert_int_equal(segments.size, size);
 	assert_int_equal(segments.protocol, super->protocol);
 	assert_int_equal(segments.family, super->family);
@@ -233,8 +58,8 @@ static void expect_pieces_of(const struct packet *super, struct weir_buf *buf, u
 
 static void expect_pieces(const struct packet *super, uint16_t size)
 {
-	uint8_t *bytes = make(super);
-	struct weir_buf buf = describe(super, bytes, size);
+	uint8_t *bytes = packet_make(super);
+	struct weir_buf buf = packet_describe(super, bytes, size);
 
 	expect_pieces_of(super, &buf, size);
 	free(bytes);
@@ -255,21 +80,9 @@ static struct packet usual(unsigned kind)
 	packet.partial = true;
 	packet.sequence = 0xfffff000; /* wraps around */
 	packet.id = 0xfffe;
-	packet.flags = packet.protocol == IPPROTO_TCP ? ACK | PSH : 0;
+	packet.flags = packet.protocol == IPPROTO_TCP ? TCP_ACK | TCP_PSH : 0;
 	packet.size = 10000;
 	return packet;
-}
-
-static int fill(void **state)
-{
-	uint32_t x = 1;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(payload); i++) {
-		x = x * 1664525 + 1013904223;
-		payload[i] = (uint8_t)(x >> 24);
-	}
-	return 0;
 }
 
 static void cuts_each_kind_at_each_layer(void **state)
@@ -283,7 +96,7 @@ static void cuts_each_kind_at_each_layer(void **state)
 
 			super.network = networks[i];
 			expect_pieces(&super, 1448);
-			super.size = 65535 - headers(&super) + super.network;
+			super.size = 65535 - packet_headers(&super) + super.network;
 			expect_pieces(&super, 1400);
 		}
 }
@@ -309,7 +122,7 @@ static void leaves_what_is_one_piece_whole(void **state)
 	for (unsigned kind = 0; kind < countof(kinds); kind++) {
 		struct packet super = usual(kind);
 
-		super.flags |= FIN | CWR;
+		super.flags |= TCP_FIN | TCP_CWR;
 		for (super.size = 0; super.size <= 100; super.size++)
 			expect_pieces(&super, 100);
 	}
@@ -364,9 +177,9 @@ static void puts_each_flag_where_it_belongs(void **state)
 
 			super.size = 500;
 			super.flags = (uint8_t)flags;
-			bytes = make(&super);
-			buf = describe(&super, bytes, 100);
-			if (flags & CWR)
+			bytes = packet_make(&super);
+			buf = packet_describe(&super, bytes, 100);
+			if (flags & TCP_CWR)
 				buf.gso_type |= WEIR_GSO_ECN;
 			expect_pieces_of(&super, &buf, 100);
 			free(bytes);
@@ -403,8 +216,8 @@ static void ignores_what_is_behind_the_packet(void **state)
 	(void)state;
 	for (unsigned kind = 0; kind < countof(kinds); kind++) {
 		const struct packet super = usual(kind);
-		uint8_t *bytes = make(&super);
-		struct weir_buf buf = describe(&super, bytes, 1448);
+		uint8_t *bytes = packet_make(&super);
+		struct weir_buf buf = packet_describe(&super, bytes, 1448);
 
 		bytes = realloc(bytes, buf.len + 10);
 		memset(bytes + buf.len, 0xff, 10);
@@ -423,13 +236,14 @@ static void never_writes_no_checksum_for_udp(void **state)
 		struct packet super = usual(kind), piece;
 		uint8_t *bytes, *udp;
 
-		memset(payload, 0, 2);
+		memset(packet_payload, 0, 2);
 		piece = piece_of(&super, 0, 2, 1000);
-		bytes = make(&piece);
-		memcpy(payload, bytes + headers(&super) - 2, 2); /* its complement, which fills it up */
+		bytes = packet_make(&piece);
+		memcpy(packet_payload, bytes + packet_headers(&super) - 2,
+		       2); /* its complement, which fills it up */
 		free(bytes);
-		bytes = make(&piece);
-		udp = bytes + ip_header(&piece);
+		bytes = packet_make(&piece);
+		udp = bytes + packet_ip_header(&piece);
 		assert_memory_equal(udp + 6, "\xff\xff", 2);
 		free(bytes);
 		expect_pieces(&super, 1000);
@@ -453,10 +267,10 @@ static void refuses_each_truncation(void **state)
 		super.network = 14;
 		super.ip_options = 24;
 		super.size = 100;
-		bytes = make(&super);
-		for (size_t len = 0; len < length(&super); len++) {
+		bytes = packet_make(&super);
+		for (size_t len = 0; len < packet_length(&super); len++) {
 			uint8_t *part = malloc(len + 1);
-			struct weir_buf buf = describe(&super, part, 50);
+			struct weir_buf buf = packet_describe(&super, part, 50);
 
 			memcpy(part, bytes, len);
 			part = realloc(part, len ? len : 1);
@@ -475,12 +289,12 @@ static void refuses_lengths_below_the_headers(void **state)
 	(void)state;
 	for (unsigned kind = 0; kind < countof(kinds); kind++) {
 		const struct packet super = usual(kind);
-		uint8_t *bytes = make(&super);
-		const struct weir_buf buf = describe(&super, bytes, 100);
+		uint8_t *bytes = packet_make(&super);
+		const struct weir_buf buf = packet_describe(&super, bytes, 100);
 		const unsigned skip = super.family == 4 ? 0 : 40;
 
-		for (unsigned len = skip; len < headers(&super); len++) {
-			put16(bytes + (super.family == 4 ? 2 : 4), len - skip);
+		for (unsigned len = skip; len < packet_headers(&super); len++) {
+			packet_put16(bytes + (super.family == 4 ? 2 : 4), len - skip);
 			assert_false(begins(&buf, 0));
 		}
 		free(bytes);
@@ -494,8 +308,8 @@ static void refuses_metadata_that_does_not_agree(void **state)
 	(void)state;
 	for (unsigned kind = 0; kind < countof(kinds); kind++) {
 		const struct packet super = usual(kind);
-		uint8_t *bytes = make(&super);
-		const struct weir_buf right = describe(&super, bytes, 100);
+		uint8_t *bytes = packet_make(&super);
+		const struct weir_buf right = packet_describe(&super, bytes, 100);
 		struct weir_buf buf = right;
 
 		for (unsigned i = 0; i < countof(types); i++) {
@@ -553,8 +367,8 @@ static void refuses_headers_that_are_wrong(void **state)
 		uint8_t *bytes;
 
 		super.size = 300;
-		bytes = make(&super);
-		buf = describe(&super, bytes, 100);
+		bytes = packet_make(&super);
+		buf = packet_describe(&super, bytes, 100);
 		buf.flags = 0; /* what the metadata says of the checksum shall not be why */
 		assert_true(begins(&buf, 0));
 		bytes[changes[i].at] = changes[i].value;
@@ -575,16 +389,16 @@ static void completes_a_checksum(void **state)
 
 			packet.network = 14;
 			packet.size = size;
-			bytes = make(&packet);
-			buf = describe(&packet, bytes, 0);
+			bytes = packet_make(&packet);
+			buf = packet_describe(&packet, bytes, 0);
 			buf.gso_type = WEIR_GSO_NONE;
 			buf.flags |= WEIR_BUF_VLAN;
 			packet.partial = false;
-			expected = make(&packet);
+			expected = packet_make(&packet);
 			assert_true(weir__segment_complete(&buf));
-			assert_memory_equal(bytes, expected, length(&packet));
+			assert_memory_equal(bytes, expected, packet_length(&packet));
 			assert_int_equal(buf.flags, WEIR_BUF_VLAN);
-			assert_int_equal(buf.len, length(&packet));
+			assert_int_equal(buf.len, packet_length(&packet));
 			free(bytes);
 			free(expected);
 		}
@@ -656,5 +470,5 @@ int main(void)
 		cmocka_unit_test(refuses_to_complete_outside),
 	};
 
-	return cmocka_run_group_tests(tests, fill, NULL);
+	return cmocka_run_group_tests(tests, packet_fill_payload, NULL);
 }
