@@ -466,7 +466,7 @@ static inline void plain_expect(struct merge *merge)
 		memcpy(merge->bytes[i], buf->data, buf->len);
 		memcpy(merge->whole[i], buf->data, buf->len);
 		merge->nature[i] = plain_nature(merge, buf);
-		if (merge->nature[i].candidate && buf->flags & WEIR_BUF_NEEDS_CSUM)
+		if (merge->nature[i].known && buf->flags & WEIR_BUF_NEEDS_CSUM)
 			plain_complete(merge->whole[i] + merge->nature[i].network,
 				       buf->len - merge->nature[i].network);
 		plain_take(merge, i, &jumbos);

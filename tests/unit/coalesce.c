@@ -5,7 +5,7 @@
  */
 #include "test.h"
 
-#include "../merge.h"
+#include "../mix.h"
 
 static struct merge *merge;
 static struct segment next; /* the packet that comes next */
@@ -673,206 +673,22 @@ static void takes_what_devices_put_in_front(void **state)
 	expect(1, 1);
 }
 
-/* --- random mixes --- */
-
-static uint64_t dice;
-
-/* A number below n: splitmix64. */
-static uint32_t toss(uint32_t n)
-{
-	uint64_t z = dice += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return (uint32_t)((z ^ (z >> 31)) % n);
-}
-
-static bool one_in(uint32_t n)
-{
-	return toss(n) == 0;
-}
-
-static uint32_t toss_prefix(uint8_t prefix[18], uint8_t family)
-{
-	uint32_t n = 14;
-
-	if (merge->result.layer != WEIR_LAYER_L2) {
-		memcpy(prefix, (const uint8_t[]){ 0, 0, 0, family == 4 ? 2 : 30 }, 4);
-		return merge->result.framing == WEIR_FRAMING_UTUN ? 4 : 0;
-	}
-	memcpy(prefix, ethernet, 12);
-	if (one_in(4)) {
-		plain_store(prefix + 12, 0x8100);
-		plain_store(prefix + 14, toss(2));
-		n = 18;
-	}
-	plain_store(prefix + n - 2, one_in(50) ? 0x0806 : family == 4 ? 0x0800 : 0x86dd);
-	return n;
-}
-
-static struct segment toss_flow(uint32_t flow)
-{
-	static const uint32_t payloads[] = { 1, 2, 9, 100, 1000, 1448, 2500 };
-
-	return (struct segment){
-		.family = one_in(2) ? 4 : 6,
-		.protocol = one_in(2) ? IPPROTO_TCP : IPPROTO_UDP,
-		.flow = (uint8_t)flow,
-		.tos = (uint8_t)toss(256),
-		.ttl = (uint8_t)toss(256),
-		.id = (uint16_t)toss(65536),
-		.fragment = (uint16_t)(toss(4) << 14 & 0xc000),
-		.label = toss(UINT32_MAX),
-		.sequence = one_in(2) ? UINT32_MAX - toss(5000) : toss(UINT32_MAX),
-		.acknowledged = toss(UINT32_MAX),
-		.flags = 0x10,
-		.window = (uint16_t)toss(65536),
-		.options = (uint8_t)(toss(11) * 4),
-		.option = (uint8_t)toss(256),
-		.payload = payloads[toss(countof(payloads))],
-	};
-}
-
-/* Something about one packet that is not as in others. */
-static void toss_change(struct segment *segment)
-{
-	switch (toss(14)) {
-	case 0:
-		segment->flags = 0x18;
-		break;
-	case 1:
-		segment->flags = (uint16_t)toss(0x1000);
-		break;
-	case 2:
-		segment->payload = toss(segment->payload + 1);
-		break;
-	case 3:
-		segment->payload += toss(10);
-		break;
-	case 4:
-		segment->sequence += toss(3) - 1;
-		break;
-	case 5:
-		segment->id = (uint16_t)(segment->id + toss(3) - 1);
-		break;
-	case 6:
-		segment->fragment = (uint16_t)(1u << toss(16));
-		break;
-	case 7:
-		segment->window++;
-		break;
-	case 8:
-		segment->acknowledged += toss(3);
-		break;
-	case 9:
-		segment->option++;
-		break;
-	case 10:
-		segment->tos ^= (uint8_t)(1u << toss(8));
-		break;
-	case 11:
-		segment->label ^= 1u << toss(20);
-		break;
-	case 12:
-		segment->ttl--;
-		break;
-	default:
-		segment->protocol ^= IPPROTO_TCP ^ IPPROTO_UDP;
-	}
-}
-
-/* Something about a packet's bytes or metadata. */
-static void toss_damage(struct weir_buf *buf, uint32_t network)
-{
-	switch (toss(8)) {
-	case 0:
-		buf->data[toss(buf->len)] ^= (uint8_t)(1u << toss(8));
-		break;
-	case 1:
-		buf->data[network + 1 + toss(5)] ^= (uint8_t)(1u << toss(8));
-		amend(buf, network);
-		break;
-	case 2:
-		buf->len = toss(buf->len);
-		break;
-	case 3:
-		buf->gso_type = WEIR_GSO_TCPV4;
-		break;
-	case 4:
-		buf->mark[0] = toss(2);
-		break;
-	case 5:
-		tag(buf, (uint16_t)toss(2), 0);
-		break;
-	case 6:
-		buf->csum_start += buf->flags & WEIR_BUF_NEEDS_CSUM;
-		break;
-	default:
-		plain_store(plain_checksum(buf->data + network), one_in(2) ? 0 : 0xffff);
-	}
-}
-
-static void toss_packet(struct segment *flow, uint32_t odd)
-{
-	struct segment segment = *flow;
-	uint8_t prefix[18];
-	const uint32_t network = toss_prefix(prefix, flow->family);
-	struct weir_buf *buf;
-	uint32_t len;
-
-	if (one_in(odd))
-		toss_change(&segment);
-	memcpy(bytes, prefix, network);
-	len = segment_write(&segment, bytes + network);
-	buf = merge_add(merge, bytes, network + len);
-	if (one_in(6))
-		segment_make_partial(buf, network);
-	if (one_in(odd))
-		toss_damage(buf, network);
-	if (one_in(odd)) /* lost, or to come later */
-		segment.id += (uint16_t)toss(3);
-	flow->id = (uint16_t)(segment.id + 1);
-	flow->sequence = segment.sequence + segment.payload;
-	flow->fill++;
-}
-
-static void toss_vector(uint64_t seed)
-{
-	static const struct {
-		enum weir_layer layer;
-		enum weir_framing framing;
-	} kinds[] = { { WEIR_LAYER_L3, WEIR_FRAMING_RAW },
-		      { WEIR_LAYER_L2, WEIR_FRAMING_RAW },
-		      { WEIR_LAYER_AF, WEIR_FRAMING_RAW },
-		      { WEIR_LAYER_AF, WEIR_FRAMING_UTUN } };
-	const unsigned kind = (dice = seed, toss(countof(kinds)));
-	const uint32_t flows = 1 + toss(one_in(4) ? 31 : 4), n = toss(WEIR_VECTOR_SIZE + 1),
-		       odd = 2 + toss(40);
-	struct segment flow[32];
-	uint32_t f = 0;
-
-	begin_as(kinds[kind].layer, kinds[kind].framing,
-		 one_in(8) ? toss(WEIR_OFFLOAD_ALL + 1) : WEIR_OFFLOAD_ALL,
-		 one_in(4) ? toss(4) : WEIR_VECTOR_SIZE);
-	for (uint32_t i = 0; i < flows; i++)
-		flow[i] = toss_flow(i);
-	for (uint32_t i = 0; i < n; i++) {
-		if (one_in(3))
-			f = toss(flows);
-		toss_packet(&flow[f], odd);
-	}
-}
-
 static void never_loses_doubles_changes_or_reorders_a_packet(void **state)
 {
-	const uint64_t seeds = 4000;
+	static const enum weir_layer layers[] = { WEIR_LAYER_AF, WEIR_LAYER_L2, WEIR_LAYER_L3 };
+	static struct mix mix = { .ethernet = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2 } };
 	uint64_t packets = 0, gone_on = 0;
 
 	(void)state;
-	for (uint64_t seed = 1; seed <= seeds; seed++) {
+	for (uint64_t seed = 1; seed <= 4000; seed++) {
 		const char *fault;
 
-		toss_vector(seed);
+		mix.dice = seed;
+		begin_as(layers[toss(&mix, 3)], one_in(&mix, 2) ? WEIR_FRAMING_RAW : WEIR_FRAMING_UTUN,
+			 one_in(&mix, 8) ? toss(&mix, WEIR_OFFLOAD_ALL + 1) : WEIR_OFFLOAD_ALL,
+			 one_in(&mix, 4) ? toss(&mix, 4) : WEIR_VECTOR_SIZE);
+		mix.merge = merge;
+		mix_fill(&mix);
 		fault = merge_run(merge);
 		if (fault)
 			fail_msg("seed %llu: %s", (unsigned long long)seed, fault);
