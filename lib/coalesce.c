@@ -249,19 +249,19 @@ static bool have_same_metadata(const struct weir_buf *a, const struct weir_buf *
 	return a->mark[0] == b->mark[0];
 }
 
+/* In this order: what is equal in front says how long the next part is. */
 static bool have_same_headers(const struct packet *first, const struct packet *packet)
 {
-	const struct kind *kind = first->kind;
+	const struct kind *kind = packet->kind;
 	const uint8_t *a = first->buf->data, *b = packet->buf->data;
 	const uint32_t options = packet->transport + kind->transport_header;
 
-	return kind == packet->kind && first->network == packet->network && first->header == packet->header &&
+	return kind == first->kind && memcmp(a, b, packet->network) == 0 &&
 	       have_in_common(a + packet->network, b + packet->network, kind->network_common,
 			      kind->network_header) &&
 	       have_in_common(a + packet->transport, b + packet->transport, kind->transport_common,
 			      kind->transport_header) &&
-	       memcmp(a + options, b + options, packet->header - options) == 0 &&
-	       memcmp(a, b, packet->network) == 0;
+	       memcmp(a + options, b + options, packet->header - options) == 0;
 }
 
 /* Whether a cut counts the numbers of the item's first packet up to those of this one. */

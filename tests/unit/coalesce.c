@@ -329,30 +329,48 @@ static void puts_flows_together_that_are_mixed(void **state)
 	expect(10, 10);
 }
 
+/* Makes the packet one whose flow cannot be told, or that has none, with right checksums otherwise. */
+static void disguise(struct weir_buf *buf, unsigned how)
+{
+	switch (how) {
+	case 0: /* options */
+		buf->data[0] = 0x46;
+		break;
+	case 1: /* the first fragment */
+		buf->data[6] |= 0x20;
+		break;
+	case 2: /* another one */
+		buf->data[7] = 1;
+		break;
+	default: /* ESP, or the fragment header of IPv6 */
+		buf->data[plain_is_ipv6(buf->data) ? 6 : 9] = plain_is_ipv6(buf->data) ? 44 : 50;
+	}
+	amend(buf, 0);
+}
+
 static void stops_at_what_may_belong_to_any_flow(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < 4; i++) {
-		struct weir_buf *other;
-
-		begin();
+	for (unsigned i = 0; i < 5; i++) {
+		begin_kind(i == 4 ? 6 : 4, IPPROTO_TCP);
 		come();
-		other = come();
-		other->data[0] = i == 0 ? 0x46 : 0x45; /* options */
-		other->data[6] = i == 1 ? 0x20 : 0x40; /* first fragment */
-		other->data[7] = i == 2;               /* another one */
-		other->data[9] = i == 3 ? 50 : 6;
-		next.sequence -= 1000;
+		disguise(come(), i);
+		next.sequence -= 1000; /* so that it would follow the first one */
 		next.id--;
 		come();
 		expect(3, 0);
 	}
-	begin_kind(6, IPPROTO_TCP);
-	come();
-	come()->data[6] = 44; /* fragment header */
-	next.sequence -= 1000;
-	come();
-	expect(3, 0);
+}
+
+static void takes_nothing_whose_flow_is_not_known(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 10; i++) {
+		begin_kind(i / 2 == 4 ? 6 : 4, i % 2 ? IPPROTO_UDP : IPPROTO_TCP);
+		disguise(come(), i / 2);
+		disguise(come(), i / 2);
+		expect(2, 0);
+	}
 }
 
 static void takes_no_wrong_checksum(void **state)
@@ -376,10 +394,17 @@ static void takes_no_wrong_checksum(void **state)
 static void takes_no_wrong_header_checksum(void **state)
 {
 	(void)state;
-	for (unsigned wrong = 0; wrong < 3; wrong++) {
+	for (unsigned i = 0; i < 6; i++) {
+		const unsigned wrong = i % 3;
+
 		begin();
-		for (unsigned k = 0; k < 3; k++)
-			come()->data[11] ^= k == wrong;
+		for (unsigned k = 0; k < 3; k++) {
+			struct weir_buf *buf = come();
+
+			if (i / 3)
+				segment_make_partial(buf, 0);
+			buf->data[11] ^= k == wrong;
+		}
 		expect(wrong == 1 ? 3 : 2, wrong != 1);
 	}
 }
@@ -528,6 +553,7 @@ static void believes_only_lengths_that_agree(void **state)
 		begin_kind((uint8_t)family, IPPROTO_UDP);
 		come();
 		buf = come();
+		segment_make_partial(buf, 0);       /* it does not matter then */
 		buf->data[family == 4 ? 25 : 45]--; /* UDP */
 		expect(2, 0);
 	}
@@ -717,6 +743,7 @@ int main(void)
 		cmocka_unit_test(never_lets_a_packet_overtake_its_flow),
 		cmocka_unit_test(puts_flows_together_that_are_mixed),
 		cmocka_unit_test(stops_at_what_may_belong_to_any_flow),
+		cmocka_unit_test(takes_nothing_whose_flow_is_not_known),
 		cmocka_unit_test(takes_no_wrong_checksum),
 		cmocka_unit_test(takes_no_wrong_header_checksum),
 		cmocka_unit_test(takes_no_wrong_payload),
