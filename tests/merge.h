@@ -13,9 +13,10 @@
 #include <netinet/in.h>
 
 #include "coalesce.h"
+#include "pool.h"
 
 #define MERGE_HEADROOM 48
-#define MERGE_PACKET   65535
+#define MERGE_PACKET   WEIR__JUMBO_PACKET
 
 /* --- the wire, one byte after the other --- */
 
@@ -369,7 +370,7 @@ static inline struct nature plain_nature(const struct merge *merge, const struct
 				   (transport[13] == 0x10 || transport[13] == 0x18);
 	}
 	nature.candidate = nature.candidate && nature.header < buf->len && !buf->gso_type &&
-			   (plain_offload(ip) & ~merge->result.offload) == 0;
+			   (plain_offload(ip) & ~merge->result.offload & ~WEIR_OFFLOAD_CSUM) == 0;
 	if (buf->flags & WEIR_BUF_NEEDS_CSUM)
 		nature.candidate = nature.candidate && buf->csum_start == transport - buf->data &&
 				   buf->csum_offset == (nature.flow[0] == IPPROTO_TCP ? 16 : 6);
@@ -391,7 +392,7 @@ static inline bool plain_joins(struct merge *merge, uint32_t item, uint32_t i)
 		const uint32_t packet = merge->item[item].packet[k];
 		const uint32_t payload = merge->before[packet].len - merge->nature[packet].header;
 
-		if (payload > size || len + payload > MERGE_PACKET)
+		if (payload > size || len - nature->network + payload > 65535)
 			return false;
 		memcpy(super + len, merge->whole[packet] + merge->nature[packet].header, payload);
 		len += payload;
