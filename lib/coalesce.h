@@ -17,8 +17,8 @@ struct weir__coalesce {
 	enum weir_framing framing; /* with WEIR_LAYER_AF */
 	uint32_t offload;          /* WEIR_OFFLOAD_TSO4, …: what may be made */
 	uint32_t headroom;         /* bytes to leave free in front of what is made */
-	/* Free buffers, with space for WEIR__JUMBO_PACKET bytes behind the headroom, taken from the end;
-	 * without one, packets go on as they are. What is left may have been written to. */
+	/* Free buffers for 65,535 bytes behind the headroom, taken from the end; without one, packets go on
+	 * as they are. What is left may have been written to. */
 	uint32_t *jumbo;
 	uint32_t n_jumbo;
 

@@ -13,10 +13,9 @@
 #include <netinet/in.h>
 
 #include "coalesce.h"
-#include "pool.h"
 
 #define MERGE_HEADROOM 48
-#define MERGE_PACKET   WEIR__JUMBO_PACKET
+#define MERGE_PACKET   65535
 
 /* --- the wire, one byte after the other --- */
 
@@ -392,7 +391,7 @@ static inline bool plain_joins(struct merge *merge, uint32_t item, uint32_t i)
 		const uint32_t packet = merge->item[item].packet[k];
 		const uint32_t payload = merge->before[packet].len - merge->nature[packet].header;
 
-		if (payload > size || len - nature->network + payload > 65535)
+		if (payload > size || len + payload > MERGE_PACKET)
 			return false;
 		memcpy(super + len, merge->whole[packet] + merge->nature[packet].header, payload);
 		len += payload;
