@@ -60,6 +60,7 @@ struct mode {
 	void (*stop)(struct forwarder_report *report);
 	/* From the bench's process: whether it shall be, for now, like its base. NULL: it cannot. */
 	void (*rest)(bool resting);
+	const struct rig *rig; /* if it is not the one of the others */
 };
 
 struct forwarder {

@@ -28,6 +28,11 @@ uint32_t rig_address(enum side side)
 	return addresses[side];
 }
 
+const char *rig_prefix(enum side side)
+{
+	return prefixes[side];
+}
+
 static bool write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -99,13 +104,20 @@ static void make_device(enum side side)
 	free(state);
 }
 
-void rig_make(struct rig *rig)
+void rig_make_namespaces(struct rig *rig)
 {
 	/* The first unshare tells whether this user may: root of a container may not. */
 	if (unshare(CLONE_NEWNET) != 0)
 		become_root();
-	for (enum side side = LEFT; side < SIDES; side++) {
+	for (enum side side = LEFT; side < SIDES; side++)
 		make_netns(rig, side);
+}
+
+void rig_make(struct rig *rig)
+{
+	rig_make_namespaces(rig);
+	for (enum side side = LEFT; side < SIDES; side++) {
+		rig_enter(rig, side);
 		make_device(side);
 	}
 }
