@@ -78,6 +78,8 @@ static void make_netns(struct rig *rig, enum side side)
 			strerror(errno));
 	if (!write_file("/proc/sys/net/ipv4/tcp_no_metrics_save", "1"))
 		fprintf(stderr, "warning: TCP remembers earlier connections: %s\n", strerror(errno));
+	/* Nobody shall send but the traffic. Fails where there is no IPv6. */
+	write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
 }
 
 /* With the settings that every forwarder shall find: what the device is made with stays when it is closed. */

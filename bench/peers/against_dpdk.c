@@ -3,6 +3,7 @@
  * What Weir moves and costs, next to what DPDK does: a forwarder between two devices, a hand-off between two
  * processors, and six stages on one. Both take turns in one run.
  */
+#include "cases.h"
 #include "chain.h"
 #include "eal.h"
 #include "engine.h"
@@ -13,13 +14,6 @@
 #include "table.h"
 #include "tap.h"
 #include "touch.h"
-
-static const struct traffic_case cases[] = {
-	{ "tcp1", "TCP, 1 stream", &traffic_tcp, .streams = 1 },
-	{ "tcp4", "TCP, 4 streams", &traffic_tcp, .streams = 4 },
-	{ "udp64", "flood of UDP datagrams of 64 bytes", &traffic_udp, .size = 64 },
-	{ "rtt", "UDP request and response of 64 bytes, back to back", &traffic_rtt, .size = 64 },
-};
 
 /* The devices of DPDK's driver come and go with it, and so have namespaces of their own. */
 static struct rig tap_rig;
@@ -45,8 +39,8 @@ static const struct extra extras[] = {
 
 static const struct suite suite = {
 	.name = "dpdk",
-	.cases = cases,
-	.n_cases = countof(cases),
+	.cases = peer_cases,
+	.n_cases = PEER_CASES,
 	.extras = extras,
 	.n_extras = countof(extras),
 	.modes = modes,
@@ -181,7 +175,7 @@ static bool any_traffic(const struct options *options)
 {
 	bool any = false;
 
-	for (unsigned i = 0; i < countof(cases); i++)
+	for (unsigned i = 0; i < PEER_CASES; i++)
 		any |= options->case_on[i];
 	return any;
 }

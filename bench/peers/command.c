@@ -11,5 +11,5 @@ void command_run(const struct rig *rig, enum side side, const char *format, ...)
 	va_end(args);
 	rig_enter(rig, side); /* this thread, and so what it starts */
 	if (system(command) != 0)
-		give_up(BENCH_FAILED, "failed: %s", command);
+		give_up(BENCH_REFUSED, "failed: %s", command);
 }

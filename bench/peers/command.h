@@ -5,7 +5,7 @@
 
 #include "rig.h"
 
-/* Gives up if it fails. */
+/* Gives up if it fails, as on a kernel without such a device. */
 __attribute__((format(printf, 3, 4))) void command_run(const struct rig *rig, enum side side,
 						       const char *format, ...);
 
