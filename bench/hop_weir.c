@@ -30,7 +30,7 @@ static uint64_t consume(struct hop *hop)
 static void produce(struct hop *hop)
 {
 	struct hand_off *way = hop->ring;
-	struct weir__vector vector = { .n = hop->fill };
+	struct weir__vector vector = { .n = (uint16_t)hop->fill };
 	unsigned turns = 0;
 
 	for (uint32_t i = 0; i < hop->fill; i++)
