@@ -48,8 +48,18 @@ const char *rig_prefix(enum side side);
 /* What this thread creates from now on belongs to the side. */
 void rig_enter(const struct rig *rig, enum side side);
 
-/* A descriptor of the side's device, non-blocking if so asked. */
-int rig_attach(const struct rig *rig, enum side side, bool nonblocking);
+/*
+ * Waits until nobody has the side's device: what a process had pending in io_uring may hold it a little
+ * longer than the process lives.
+ */
+void rig_await_device(const struct rig *rig, enum side side);
+
+/* How a loop has a device. */
+#define RIG_NONBLOCKING 0x1u
+#define RIG_OFFLOAD     0x2u /* a header of virtio in front of each packet, and super-packets */
+
+/* A descriptor of the side's device. */
+int rig_attach(const struct rig *rig, enum side side, unsigned how);
 
 void rig_read(const struct rig *rig, enum side side, struct rig_counters *counters);
 

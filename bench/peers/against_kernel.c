@@ -23,6 +23,7 @@ static const struct mode modes[] = {
 	{ "vxlanwire", "veth", "the same, on the veth without offloads, as on a plain wire", start_nothing,
 	  .rig = &vxlan_plain },
 	{ "fused", "veth", "Weir, all stages on one worker", engine_start_fused, engine_stop },
+	{ "fused_gso", "veth", "the same with super-packets", engine_start_fused_gso, engine_stop },
 };
 
 static const struct suite suite = {
@@ -37,18 +38,18 @@ static const struct suite suite = {
 };
 
 static const struct ratio ratios[] = {
-	{ "tcp1_vs_veth", "tcp1", "gbps", "fused", "veth" },
-	{ "tcp4_vs_veth", "tcp4", "gbps", "fused", "veth" },
-	{ "udp64_vs_veth", "udp64", "pps", "fused", "veth" },
-	{ "rtt_p50_vs_veth", "rtt", "p50_us", "fused", "veth" },
-	{ "tcp1_vs_vxlan", "tcp1", "gbps", "fused", "vxlan" },
-	{ "tcp4_vs_vxlan", "tcp4", "gbps", "fused", "vxlan" },
-	{ "udp64_vs_vxlan", "udp64", "pps", "fused", "vxlan" },
-	{ "rtt_p50_vs_vxlan", "rtt", "p50_us", "fused", "vxlan" },
-	{ "tcp1_vs_vxlanwire", "tcp1", "gbps", "fused", "vxlanwire" },
-	{ "tcp4_vs_vxlanwire", "tcp4", "gbps", "fused", "vxlanwire" },
-	{ "udp64_vs_vxlanwire", "udp64", "pps", "fused", "vxlanwire" },
-	{ "rtt_p50_vs_vxlanwire", "rtt", "p50_us", "fused", "vxlanwire" },
+	{ "tcp1_vs_veth", "tcp1", "gbps", "fused_gso", "veth" },
+	{ "tcp4_vs_veth", "tcp4", "gbps", "fused_gso", "veth" },
+	{ "udp64_vs_veth", "udp64", "pps", "fused_gso", "veth" },
+	{ "rtt_p50_vs_veth", "rtt", "p50_us", "fused_gso", "veth" },
+	{ "tcp1_vs_vxlan", "tcp1", "gbps", "fused_gso", "vxlan" },
+	{ "tcp4_vs_vxlan", "tcp4", "gbps", "fused_gso", "vxlan" },
+	{ "udp64_vs_vxlan", "udp64", "pps", "fused_gso", "vxlan" },
+	{ "rtt_p50_vs_vxlan", "rtt", "p50_us", "fused_gso", "vxlan" },
+	{ "tcp1_vs_vxlanwire", "tcp1", "gbps", "fused_gso", "vxlanwire" },
+	{ "tcp4_vs_vxlanwire", "tcp4", "gbps", "fused_gso", "vxlanwire" },
+	{ "udp64_vs_vxlanwire", "udp64", "pps", "fused_gso", "vxlanwire" },
+	{ "rtt_p50_vs_vxlanwire", "rtt", "p50_us", "fused_gso", "vxlanwire" },
 };
 
 int main(int argc, char **argv)
