@@ -101,21 +101,26 @@ static const struct {
 
 #define HOP_SECONDS 0.1
 
-/* Nearby ones, as bench/ring has them unless told. */
-static const unsigned hop_cpu[2] = { 0, 1 };
+/* The processors of --cpu, or the first ones. */
+static unsigned processor(const struct options *options, enum side side)
+{
+	const int cpu = options->placement.two[side];
+
+	return cpu < 0 ? (unsigned)side : (unsigned)cpu;
+}
 
 static void measure_ring(const struct options *options, struct report *report)
 {
+	const unsigned cpu[2] = { processor(options, LEFT), processor(options, RIGHT) };
 	uint64_t vectors[countof(hops)];
 
 	for (unsigned i = 0; i < countof(hops); i++)
-		vectors[i] =
-			hop_vectors(hops[i].measure, hop_cpu, hops[i].capacity, hops[i].fill, HOP_SECONDS);
+		vectors[i] = hop_vectors(hops[i].measure, cpu, hops[i].capacity, hops[i].fill, HOP_SECONDS);
 	for (unsigned i = 0; i < options->rounds * countof(hops); i++) {
 		const unsigned h = i % countof(hops);
 
 		report_add(report, "ring", hops[h].mode, NS,
-			   hops[h].measure(hop_cpu, hops[h].capacity, hops[h].fill, vectors[h]));
+			   hops[h].measure(cpu, hops[h].capacity, hops[h].fill, vectors[h]));
 	}
 }
 
@@ -126,14 +131,14 @@ static const struct {
 	const char *help;
 	struct graph graph;
 } graphs[] = {
-	{ "move32", "rte_graph, six nodes that move the packets, 32 at once", { 0, 2176, 32, GRAPH_MOVE } },
-	{ "touch31", "six nodes that change 8 bytes of each, 31 at once", { 0, 2176, 31, GRAPH_TOUCH } },
-	{ "touch32", "32 at once", { 0, 2176, 32, GRAPH_TOUCH } },
-	{ "touch256", "256 at once", { 0, 2176, 256, GRAPH_TOUCH } },
-	{ "small32", "32 at once, in mbufs of 256 bytes", { 0, 256, 32, GRAPH_TOUCH } },
-	{ "small256", "256 at once, in mbufs of 256 bytes", { 0, 256, 256, GRAPH_TOUCH } },
-	{ "same32", "six nodes that do what Weir's stages do, 32 at once", { 0, 2176, 32, GRAPH_SAME } },
-	{ "same256", "256 at once", { 0, 2176, 256, GRAPH_SAME } },
+	{ "move32", "rte_graph, six nodes that move the packets, 32 at once", { 2176, 32, GRAPH_MOVE } },
+	{ "touch31", "six nodes that change 8 bytes of each, 31 at once", { 2176, 31, GRAPH_TOUCH } },
+	{ "touch32", "32 at once", { 2176, 32, GRAPH_TOUCH } },
+	{ "touch256", "256 at once", { 2176, 256, GRAPH_TOUCH } },
+	{ "small32", "32 at once, in mbufs of 256 bytes", { 256, 32, GRAPH_TOUCH } },
+	{ "small256", "256 at once, in mbufs of 256 bytes", { 256, 256, GRAPH_TOUCH } },
+	{ "same32", "six nodes that do what Weir's stages do, 32 at once", { 2176, 32, GRAPH_SAME } },
+	{ "same256", "256 at once", { 2176, 256, GRAPH_SAME } },
 };
 
 #define GRAPH_PACKETS 5000000u
@@ -141,7 +146,7 @@ static const struct {
 /* What six of them add to the way in and out. */
 static void measure_graph(const struct options *options, struct report *report)
 {
-	static const struct chain chain = { .size = GRAPH_PACKET };
+	const struct chain chain = { .cpu = processor(options, LEFT), .size = GRAPH_PACKET };
 
 	for (unsigned r = 0; r < options->rounds; r++) {
 		const double none = chain_run(&chain, 0, GRAPH_PACKETS);
@@ -151,8 +156,8 @@ static void measure_graph(const struct options *options, struct report *report)
 			   chain_run(&chain, CHAIN_STAGES, GRAPH_PACKETS) - none);
 		for (unsigned i = 0; i < countof(graphs); i++)
 			report_add(report, "graph", graphs[i].mode, NS,
-				   graph_run(&graphs[i].graph, GRAPH_NODES, GRAPH_PACKETS) -
-					   graph_run(&graphs[i].graph, 0, GRAPH_PACKETS));
+				   graph_run(&graphs[i].graph, chain.cpu, GRAPH_NODES, GRAPH_PACKETS) -
+					   graph_run(&graphs[i].graph, chain.cpu, 0, GRAPH_PACKETS));
 	}
 }
 

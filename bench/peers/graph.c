@@ -154,7 +154,7 @@ static void *walk_graph(void *argument)
 	return NULL;
 }
 
-double graph_run(const struct graph *options, unsigned n, uint64_t packets)
+double graph_run(const struct graph *options, unsigned cpu, unsigned n, uint64_t packets)
 {
 	struct walk walk = { .packets = packets };
 	rte_graph_t id;
@@ -166,7 +166,7 @@ double graph_run(const struct graph *options, unsigned n, uint64_t packets)
 	run.pool = eal_pool("chain", options->room);
 	id = make_graph(options->work, n);
 	walk.graph = rte_graph_lookup("chain");
-	placement_start_thread(&thread, (int)options->cpu, walk_graph, &walk);
+	placement_start_thread(&thread, (int)cpu, walk_graph, &walk);
 	pthread_join(thread, NULL);
 	if (run.freed != run.made || same_bad)
 		give_up(BENCH_FAILED, "graph: of %llu packets not all came through",

@@ -16,7 +16,6 @@ enum graph_work {
 };
 
 struct graph {
-	unsigned cpu;
 	uint16_t room; /* of an mbuf, headroom included */
 	uint16_t burst;
 	enum graph_work work;
@@ -26,6 +25,6 @@ struct graph {
 #define GRAPH_PACKET 64 /* bytes */
 
 /* Nanoseconds of the processor a packet, through the first n nodes. After eal_start(). */
-double graph_run(const struct graph *graph, unsigned n, uint64_t packets);
+double graph_run(const struct graph *options, unsigned cpu, unsigned n, uint64_t packets);
 
 #endif
