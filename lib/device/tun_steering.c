@@ -18,8 +18,9 @@ int weir__tun_steering_check(const struct weir_tun *options, struct weir_error *
 	if (options->steering_program && !options->steering)
 		rc |= weir_invalid(err, "steering_program", "'%s' needs steering, the file that it is in",
 				   options->steering_program);
-	if (options->steering_fd < 0)
-		rc |= weir_invalid(err, "steering_fd", "%d is no descriptor", options->steering_fd);
+	/* Now, before other descriptors take the number of one that is closed. */
+	if (options->steering_fd && fcntl(options->steering_fd, F_GETFD) < 0)
+		rc |= weir_invalid(err, "steering_fd", "%d: %s", options->steering_fd, strerror(errno));
 	if (options->steering_fd && options->steering)
 		rc |= weir_invalid(err, "steering_fd", "give it or steering, not both");
 	return rc;
@@ -35,7 +36,7 @@ int weir__tun_steering_open(struct weir__tun *tun, const struct weir_tun *option
 		return 0;
 	tun->steering = fcntl(options->steering_fd, F_DUPFD_CLOEXEC, 0);
 	if (tun->steering < 0)
-		return weir_invalid(err, "steering_fd", "%d: %s", options->steering_fd, strerror(errno));
+		return weir_failed(err, -errno, "steering_fd: %d: %s", options->steering_fd, strerror(errno));
 	return 0;
 }
 

@@ -171,16 +171,16 @@ static void checks_steering(void **state)
 {
 	(void)state;
 	accepts("tun0", .queues = 2, .steering = "steer.bpf.o", .steering_program = "steer");
-	accepts("tun0", .queues = 256, .steering_fd = 5);
+	accepts("tun0", .queues = 256, .steering_fd = STDERR_FILENO);
 	refuses("queues: 257 is more than 256", "tun0", .queues = 257);
 	refuses("steering: is empty", "tun0", .queues = 2, .steering = "");
 	refuses("steering: needs queues of 2 or more", "tun0", .steering = "steer.bpf.o");
-	refuses("steering_fd: needs queues of 2 or more", "tun0", .queues = 1, .steering_fd = 5);
+	refuses("steering_fd: needs queues of 2 or more", "tun0", .queues = 1, .steering_fd = STDERR_FILENO);
 	refuses("steering_program: 'steer' needs steering, the file that it is in", "tun0", .queues = 2,
 		.steering_program = "steer");
-	refuses("steering_fd: -1 is no descriptor", "tun0", .queues = 2, .steering_fd = -1);
+	refuses("steering_fd: -1: Bad file descriptor", "tun0", .queues = 2, .steering_fd = -1);
 	refuses("steering_fd: give it or steering, not both", "tun0", .queues = 2, .steering = "steer.bpf.o",
-		.steering_fd = 5);
+		.steering_fd = STDERR_FILENO);
 }
 
 static void reports_every_problem(void **state)
