@@ -94,6 +94,7 @@ static void fill_report(struct forwarder_report *report, const struct weir_count
 	report->injected = counters->injected;
 	report->sent = counters->sent;
 	report->dropped = counters->dropped;
+	report->consumed = counters->consumed;
 	report->held = counters->held;
 	for (unsigned i = 0; i < counters->n_workers; i++) {
 		report->passes += counters->workers[i].passes;

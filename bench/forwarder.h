@@ -36,7 +36,7 @@ struct forwarder_change {
 /* What a forwarder tells when it has stopped. A raw loop has nothing to tell. */
 struct forwarder_report {
 	bool filled;
-	uint64_t received, injected, sent, dropped, held;
+	uint64_t received, injected, sent, dropped, consumed, held;
 	uint64_t passes, sleeps, wakes;       /* of all workers */
 	uint64_t resident_at_start, resident; /* bytes of memory; the first only if packets are generated */
 	unsigned n;

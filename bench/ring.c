@@ -103,7 +103,7 @@ static void *consume(void *argument)
 /* Does what a worker does at a ring: copies the vector in and rings the bell of a consumer that is awake. */
 static void produce(struct hop *hop)
 {
-	struct weir__vector vector = { .n = hop->fill };
+	struct weir__vector vector = { .n = (uint16_t)hop->fill };
 	unsigned turns = 0;
 
 	for (uint32_t i = 0; i < hop->fill; i++)

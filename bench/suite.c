@@ -186,6 +186,7 @@ void suite_sum_up(struct conservation *sum, const struct forwarder_report *repor
 	sum->injected += report->injected;
 	sum->sent += report->sent;
 	sum->dropped += report->dropped;
+	sum->consumed += report->consumed;
 	sum->held += report->held;
 }
 
@@ -242,10 +243,12 @@ void suite_print_table(const struct suite *suite, const struct report *report)
 
 bool suite_print_conservation(const struct conservation *sum)
 {
-	bool kept = sum->received + sum->injected == sum->sent + sum->dropped + sum->held;
+	bool kept = sum->received + sum->injected ==
+		    sum->sent + sum->dropped + sum->consumed + sum->held;
 
 	printf("\nreceived %" PRIu64 " + injected %" PRIu64 " %s sent %" PRIu64 " + dropped %" PRIu64
-	       " + held %" PRIu64 "\n\n",
-	       sum->received, sum->injected, kept ? "==" : "!=", sum->sent, sum->dropped, sum->held);
+	       " + consumed %" PRIu64 " + held %" PRIu64 "\n\n",
+	       sum->received, sum->injected, kept ? "==" : "!=", sum->sent, sum->dropped, sum->consumed,
+	       sum->held);
 	return kept;
 }

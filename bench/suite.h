@@ -42,7 +42,7 @@ struct options {
 
 /* What became of all packets that Weir was given. */
 struct conservation {
-	uint64_t received, injected, sent, dropped, held;
+	uint64_t received, injected, sent, dropped, consumed, held;
 };
 
 /* Ends the program for --help and --list, and where an option is wrong. */

@@ -16,7 +16,7 @@ struct builder {
 	const struct weir__shape *old;
 	struct weir__shape *shape;
 	struct weir__program *programs[WEIR_WORKERS_MAX];
-	struct weir__row *readers[WEIR_CHAINS_MAX * WEIR_STAGES_MAX];
+	struct weir__row *readers[WEIR__ROWS_MAX];
 	struct weir__op *ops[]; /* of each worker, of each row: see op_at() */
 };
 
@@ -210,7 +210,7 @@ static int add_op(struct builder *builder, uint32_t index, uint32_t worker)
 	op->config = builder->shape->places[builder->shape->n_places - 1].config;
 	op->state = row->state;
 	op->process = row->kind == WEIR__ROW_STAGE ? row->type->process : NULL;
-	if (op->process)
+	if (op->process || row->kind == WEIR__ROW_COALESCE)
 		return 0;
 	op->sink = 1ull << program->n_sinks;
 	program->sinks[program->n_sinks++] = op;
@@ -260,8 +260,9 @@ static uint64_t reachable_sinks(const struct weir__program *program, const struc
 
 	for (; !seen[op - program->ops]; op++) {
 		seen[op - program->ops] = true;
-		if (!op->process)
-			return sinks | op->sink;
+		sinks |= op->sink;
+		if (weir__op_ends(op))
+			return sinks;
 		for (unsigned k = 0; k < WEIR_EXITS_MAX; k++)
 			if (op->exit[k])
 				sinks |= reachable_sinks(program, op->exit[k], seen);
@@ -269,12 +270,24 @@ static uint64_t reachable_sinks(const struct weir__program *program, const struc
 	return sinks;
 }
 
+/* What a split must not give more to while it is blocked. */
+static void note_below(struct weir__program *program)
+{
+	for (unsigned i = 0; i < program->n_ops; i++) {
+		struct weir__op *op = &program->ops[i];
+		bool seen[WEIR__ROWS_MAX] = { false };
+
+		if (op->row->kind == WEIR__ROW_SPLIT)
+			op->below = reachable_sinks(program, op + 1, seen);
+	}
+}
+
 static void add_input(struct builder *builder, struct weir__row *row, uint32_t worker, uint32_t first,
 		      struct weir__doorbell *bell)
 {
 	struct weir__program *program = builder->programs[worker];
 	struct weir__input *input = &program->inputs[program->n_inputs++];
-	bool seen[WEIR_CHAINS_MAX * WEIR_STAGES_MAX] = { false };
+	bool seen[WEIR__ROWS_MAX] = { false };
 
 	input->row = row;
 	input->bell = bell;
@@ -329,8 +342,10 @@ static void finish_programs(struct builder *builder)
 {
 	wire_exits(builder);
 	add_inputs(builder);
-	for (unsigned w = 0; w < builder->shape->n_workers; w++)
+	for (unsigned w = 0; w < builder->shape->n_workers; w++) {
+		note_below(builder->programs[w]);
 		builder->programs[w]->owned = weir__bits(builder->programs[w]->n_sinks);
+	}
 	weir__spin_set(builder->shape, builder->programs);
 }
 

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <weir/gro_coalesce.h>
+#include <weir/gso_split.h>
+
 #include "error.h"
 #include "plan.h"
 #include "registry.h"
@@ -174,6 +177,25 @@ static void check_stage(struct weir__plan *plan, struct weir__plan_row *row, con
 	weir__stage_configure(&row->config, stage, &place, plan->err);
 }
 
+enum weir__row_kind weir__row_kind_of(const struct weir_stage_type *type)
+{
+	static const struct {
+		const struct weir_stage_type *type;
+		enum weir__row_kind kind;
+	} own[] = {
+		{ &weir_read_type, WEIR__ROW_READ },
+		{ &weir_write_type, WEIR__ROW_WRITE },
+		{ &weir_ring_type, WEIR__ROW_RING },
+		{ &weir_gso_split_type, WEIR__ROW_SPLIT },
+		{ &weir_gro_coalesce_type, WEIR__ROW_COALESCE },
+	};
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (own[i].type == type)
+			return own[i].kind;
+	return WEIR__ROW_STAGE;
+}
+
 static const char *row_name(const struct weir_stage *stage)
 {
 	const char *name;
@@ -200,7 +222,7 @@ static void check_row(struct weir__plan *plan, uint32_t c, unsigned i)
 	struct weir__plan_row *row = &plan->rows[plan->n_rows++];
 
 	*row = (struct weir__plan_row){
-		.kind = WEIR__ROW_STAGE,
+		.kind = weir__row_kind_of(stage->type),
 		.type = stage->type,
 		.options = stage->options,
 		.name = row_name(stage),
@@ -220,18 +242,14 @@ static void check_row(struct weir__plan *plan, uint32_t c, unsigned i)
 		if (strcmp(row_name(&chain->stages[k]), row->name) == 0)
 			weir_invalid(plan->err, "name",
 				     "stages[%u] has this name too: give one of them a .name", k);
-	if (stage->type == &weir_read_type) {
-		row->kind = WEIR__ROW_READ;
+	if (row->kind == WEIR__ROW_READ)
 		check_read(plan, row);
-	} else if (stage->type == &weir_write_type) {
-		row->kind = WEIR__ROW_WRITE;
+	else if (row->kind == WEIR__ROW_WRITE)
 		check_write(plan, row);
-	} else if (stage->type == &weir_ring_type) {
-		row->kind = WEIR__ROW_RING;
+	else if (row->kind == WEIR__ROW_RING)
 		check_ring(plan, row);
-	} else {
+	else
 		check_stage(plan, row, chain, stage);
-	}
 }
 
 static void check_shape(struct weir__plan *plan, const struct weir_chain *chain, unsigned n)

@@ -12,6 +12,19 @@
 /* Adds size bytes to a sum; begin with 0. */
 uint64_t weir__checksum_add(uint64_t sum, const void *bytes, size_t size);
 
+/* Copies and returns the sum of what was copied, in one pass. to and from do not overlap. */
+uint64_t weir__checksum_copy(void *to, const void *from, size_t size);
+
+/* Both for one kind of processor: what the two above choose from. */
+struct weir__checksum_code {
+	const char *name;
+	uint64_t (*add)(const void *bytes, size_t size);
+	uint64_t (*copy)(void *to, const void *from, size_t size);
+};
+
+/* All n that this processor runs, the one that is chosen first: for tests and benches. */
+const struct weir__checksum_code *weir__checksum_codes(unsigned *n);
+
 /*
  * The sum of the pseudo-header of TCP and UDP: RFC 9293 §3.1 over IPv4, RFC 8200 §8.1 over IPv6. addresses:
  * source and destination, one behind the other as in the header; length: of the transport header and its
@@ -24,11 +37,14 @@ uint64_t weir__checksum_pseudo6(const void *addresses, uint8_t protocol, uint32_
  * field. */
 static inline uint16_t weir__checksum_fold(uint64_t sum)
 {
-	sum = (sum >> 32) + (sum & 0xffffffff);
-	sum = (sum >> 32) + (sum & 0xffffffff);
-	sum = (sum >> 16) + (sum & 0xffff);
-	sum = (sum >> 16) + (sum & 0xffff);
-	return (uint16_t)sum;
+	uint32_t half;
+
+	/* Both halves added, with the carry: what of it is in the lower half is carried into the upper one.
+	 */
+	sum += sum >> 32 | sum << 32;
+	half = (uint32_t)(sum >> 32);
+	half += half >> 16 | half << 16;
+	return (uint16_t)(half >> 16);
 }
 
 /* The checksum to store; 0 of what had a right checksum in it. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Packets of one vector that follow each other in their flow, put together to super-packets: the reverse of
- * segmentation (GRO). Only what the kernel, cutting the result, would turn into the same packets again.
+ * segmentation (GRO). Only what the kernel, cutting the result, would turn into the same packets again, to
+ * the last byte: so the IDs of IPv4 must count up even where no fragment is allowed and nobody needs them
+ * (RFC 6864 §4.1), because a cut counts them up, and a virtio_net_hdr cannot ask for anything else.
  */
 #ifndef WEIR__COALESCE_H
 #define WEIR__COALESCE_H
@@ -15,7 +17,8 @@ struct weir__coalesce {
 	enum weir_framing framing; /* with WEIR_LAYER_AF */
 	uint32_t offload;          /* WEIR_OFFLOAD_…: what may be made */
 	uint32_t headroom;         /* bytes to leave free in front of what is made */
-	/* Free buffers for 65,535 bytes, taken from the end; without one, packets go on as they are. */
+	/* Free buffers for 65,535 bytes behind the headroom, taken from the end; without one, packets go on
+	 * as they are. What is left has been written to. */
 	uint32_t *jumbo;
 	uint32_t n_jumbo;
 

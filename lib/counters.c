@@ -28,12 +28,14 @@ static bool applies(const struct weir__row *row, enum weir__reason reason)
 		return row->kind == WEIR__ROW_STAGE && row->type->exits;
 	case WEIR__REASON_RING_FULL:
 		return row->kind == WEIR__ROW_RING;
+	case WEIR__REASON_CROWDED:
+	case WEIR__REASON_STOPPED:
+		return row->kind == WEIR__ROW_RING || row->kind == WEIR__ROW_WRITE ||
+		       row->kind == WEIR__ROW_SPLIT;
 	case WEIR__REASON_DOWN:
 		return row->kind == WEIR__ROW_WRITE;
 	case WEIR__REASON_TOO_LONG:
 		return row->kind == WEIR__ROW_READ;
-	case WEIR__REASON_STOPPED:
-		return row->kind == WEIR__ROW_RING || row->kind == WEIR__ROW_WRITE;
 	case WEIR__REASONS:
 		break;
 	}
@@ -103,7 +105,11 @@ static void read_place(struct snapshot *snapshot, const struct weir__place *plac
 		.type = row->endpoint ? row->endpoint->type->name : row->type->name,
 		.worker = write_text(snapshot, place->worker->name),
 		.packets = load(&from->packets),
+		.segments = load(&from->segments),
 		.bytes = load(&from->bytes),
+		.dropped_segments = load(&from->dropped_segments),
+		.made = load(&from->made),
+		.consumed = load(&from->consumed),
 		.calls = load(&from->calls),
 		.stalls = load(&from->stalls),
 		.ns_packets = load(&from->ns_packets),
@@ -130,7 +136,9 @@ static void merge_row(struct snapshot *snapshot, const struct weir__row *row)
 	if (!into)
 		return;
 	into->packets += from->packets;
+	into->segments += from->segments;
 	into->bytes += from->bytes;
+	into->dropped_segments += from->dropped_segments;
 	into->calls += from->calls;
 	into->stalls += from->stalls;
 	for (unsigned n = 0; n <= WEIR_VECTOR_SIZE; n++)
@@ -138,20 +146,6 @@ static void merge_row(struct snapshot *snapshot, const struct weir__row *row)
 	for (unsigned k = 0; k < into->n_drops; k++)
 		snapshot->drops[into - counters->stages][k].n += from->drops[k].n;
 	counters->n_stages--;
-}
-
-static void sum_row(struct weir_counters *counters, const struct weir__row *row)
-{
-	const struct weir_stage_counters *stage = &counters->stages[counters->n_stages - 1];
-	uint64_t dropped = 0;
-
-	for (unsigned i = 0; i < stage->n_drops; i++)
-		dropped += stage->drops[i].n;
-	counters->dropped += dropped;
-	if (row->kind == WEIR__ROW_READ)
-		counters->received += stage->packets + dropped;
-	if (row->kind == WEIR__ROW_WRITE)
-		counters->sent += stage->packets;
 }
 
 static uint64_t cpu_time(const struct weir__worker *worker)
@@ -213,7 +207,6 @@ static void read_places(struct snapshot *snapshot, const struct weir__shape *sha
 {
 	for (unsigned i = 0; i < shape->n_places; i++) {
 		read_place(snapshot, &shape->places[i]);
-		sum_row(&snapshot->counters, shape->places[i].row);
 		merge_row(snapshot, shape->places[i].row);
 	}
 }
@@ -247,9 +240,19 @@ static struct snapshot *read_all(struct weir_pipeline *pipeline)
 		return NULL;
 	for (const struct weir__shape *replaced = pipeline->replaced; replaced; replaced = replaced->next)
 		weir__totals_add(&totals, replaced);
-	snapshot->counters.received = totals.received;
-	snapshot->counters.sent = totals.sent;
-	snapshot->counters.dropped = totals.dropped;
+	weir__totals_add(&totals, shape);
+	snapshot->counters = (struct weir_counters){
+		.received = totals.received,
+		.injected = totals.injected,
+		.sent = totals.sent,
+		.dropped = totals.dropped,
+		.consumed = totals.consumed,
+		.received_segments = totals.received_segments,
+		.sent_segments = totals.sent_segments,
+		.dropped_segments = totals.dropped_segments,
+		.stages = snapshot->counters.stages,
+		.workers = snapshot->counters.workers,
+	};
 	read_places(snapshot, shape);
 	for (unsigned i = 0; i < shape->n_workers; i++)
 		read_worker(snapshot, shape->workers[i]);
@@ -267,22 +270,34 @@ struct weir_counters *weir_counters_read(struct weir_pipeline *pipeline)
 	return snapshot ? &snapshot->counters : NULL;
 }
 
+static void add_row(struct weir__totals *totals, const struct weir__row *row)
+{
+	const struct weir__counters *counters = &row->counters;
+	uint64_t dropped = 0, dropped_segments;
+
+	for (unsigned k = 0; k < WEIR__REASONS; k++)
+		dropped += load(&counters->drops[k]);
+	/* What a reader drops has not been looked at. */
+	dropped_segments = row->kind == WEIR__ROW_READ ? dropped : load(&counters->dropped_segments);
+	totals->dropped += dropped;
+	totals->dropped_segments += dropped_segments;
+	totals->injected += load(&counters->made);
+	totals->consumed += load(&counters->consumed);
+	if (row->kind == WEIR__ROW_READ) {
+		totals->received += load(&counters->packets) + dropped;
+		totals->received_segments += load(&counters->segments) + dropped;
+	}
+	if (row->kind == WEIR__ROW_WRITE) {
+		totals->sent += load(&counters->packets);
+		totals->sent_segments += load(&counters->segments);
+	}
+}
+
 void weir__totals_add(struct weir__totals *totals, const struct weir__shape *shape)
 {
-	for (unsigned i = 0; i < shape->n_places; i++) {
-		const struct weir__row *row = shape->places[i].row;
-		uint64_t dropped = 0;
-
-		if (!row)
-			continue;
-		for (unsigned k = 0; k < WEIR__REASONS; k++)
-			dropped += load(&row->counters.drops[k]);
-		totals->dropped += dropped;
-		if (row->kind == WEIR__ROW_READ)
-			totals->received += load(&row->counters.packets) + dropped;
-		if (row->kind == WEIR__ROW_WRITE)
-			totals->sent += load(&row->counters.packets);
-	}
+	for (unsigned i = 0; i < shape->n_places; i++)
+		if (shape->places[i].row)
+			add_row(totals, shape->places[i].row);
 }
 
 void weir_counters_free(struct weir_counters *counters)
@@ -310,6 +325,15 @@ uint64_t weir_counters_drop(const struct weir_counters *counters, const char *pa
 	return n;
 }
 
+/* What is more than the number of packets tells. */
+static void print_segments(const struct weir_stage_counters *stage, FILE *file)
+{
+	if (stage->segments != stage->packets)
+		fprintf(file, "    segments %" PRIu64 ": packets that these stand for\n", stage->segments);
+	if (stage->made)
+		fprintf(file, "    made %" PRIu64 " of %" PRIu64 "\n", stage->made, stage->consumed);
+}
+
 static void print_row(const struct weir_stage_counters *stage, FILE *file)
 {
 	fprintf(file, "%-28s %-12s %-8s %14" PRIu64 " %16" PRIu64 " %6.1f", stage->path, stage->type,
@@ -319,6 +343,7 @@ static void print_row(const struct weir_stage_counters *stage, FILE *file)
 		fprintf(file, " %8.1f\n", (double)stage->ns / (double)stage->ns_packets);
 	else
 		fprintf(file, " %8s\n", "-");
+	print_segments(stage, file);
 	for (unsigned i = 0; i < stage->n_drops; i++)
 		if (stage->drops[i].n)
 			fprintf(file, "    dropped %" PRIu64 " as %s: %s\n", stage->drops[i].n,
@@ -337,7 +362,7 @@ void weir_counters_print(const struct weir_counters *counters, FILE *file)
 		print_row(&counters->stages[i], file);
 	fprintf(file,
 		"received %" PRIu64 " + injected %" PRIu64 " == sent %" PRIu64 " + dropped %" PRIu64
-		" + held %" PRIu64 "; %" PRIu32 " of %" PRIu32 " buffers free\n",
-		counters->received, counters->injected, counters->sent, counters->dropped, counters->held,
-		counters->buffers_free, counters->buffers);
+		" + consumed %" PRIu64 " + held %" PRIu64 "; %" PRIu32 " of %" PRIu32 " buffers free\n",
+		counters->received, counters->injected, counters->sent, counters->dropped, counters->consumed,
+		counters->held, counters->buffers_free, counters->buffers);
 }

@@ -69,6 +69,26 @@ static void pass_stage(struct weir__plan *plan, struct weir__plan_row *row, stru
 	}
 }
 
+static bool is_stage(const struct weir__plan_row *row)
+{
+	return row->kind == WEIR__ROW_STAGE || row->kind == WEIR__ROW_SPLIT ||
+	       row->kind == WEIR__ROW_COALESCE;
+}
+
+static void pass_transform(struct weir__plan *plan, struct weir__plan_row *row, const struct walk *walk)
+{
+	struct weir__transform *config = row->config;
+
+	row->worker = walk->worker;
+	config->layer = walk->layer;
+	config->framing = walk->framing;
+	if (walk->layer == WEIR_LAYER_ANY) {
+		at_row(plan, row);
+		weir_failed(plan->err, -EINVAL, "takes IP packets or Ethernet frames, but %s gives %s",
+			    walk->giver, layer_name(walk->layer));
+	}
+}
+
 static void pass_ring(struct weir__plan *plan, struct weir__plan_row *row, struct walk *walk)
 {
 	row->producers |= 1ull << walk->worker;
@@ -112,6 +132,8 @@ static void pass_chain(struct weir__plan *plan, struct weir__plan_chain *chain, 
 
 		if (row->kind == WEIR__ROW_STAGE)
 			pass_stage(plan, row, &walk);
+		else if (is_stage(row))
+			pass_transform(plan, row, &walk);
 		else if (row->kind == WEIR__ROW_RING)
 			pass_ring(plan, row, &walk);
 		else if (row->kind == WEIR__ROW_WRITE)
@@ -215,7 +237,7 @@ static void check_fused_circles(struct weir__plan *plan)
 {
 	for (uint32_t c = 0; c < plan->n_chains; c++) {
 		const uint32_t first = plan->chains[c].first;
-		bool reached[WEIR_CHAINS_MAX * WEIR_STAGES_MAX] = { false };
+		bool reached[WEIR__ROWS_MAX] = { false };
 
 		if (plan->rows[first].kind == WEIR__ROW_RING)
 			continue;
@@ -234,7 +256,7 @@ static void check_circles(struct weir__plan *plan)
 {
 	for (uint32_t i = 0; i < plan->n_rows; i++) {
 		struct weir__plan_row *row = &plan->rows[i];
-		bool reached[WEIR_CHAINS_MAX * WEIR_STAGES_MAX] = { false };
+		bool reached[WEIR__ROWS_MAX] = { false };
 
 		reach(plan, i, false, reached);
 		if (!reached[i])
@@ -262,7 +284,7 @@ struct room {
 /* What row i itself prepends and appends at the most. */
 static struct room own_room(const struct weir__plan *plan, const struct weir__plan_row *row)
 {
-	if (row->kind == WEIR__ROW_STAGE)
+	if (is_stage(row))
 		return (struct room){ row->type->headroom, row->type->tailroom };
 	if (row->kind == WEIR__ROW_WRITE)
 		return (struct room){ plan->endpoints[row->endpoint].info.headroom,
@@ -294,7 +316,7 @@ static bool grow_room(const struct weir__plan *plan, uint32_t i, struct room roo
 /* The room that the longest way needs. This ends, because no row in a circle needs any. */
 static void find_room(struct weir__plan *plan)
 {
-	struct room rooms[WEIR_CHAINS_MAX * WEIR_STAGES_MAX] = { 0 };
+	struct room rooms[WEIR__ROWS_MAX] = { 0 };
 	bool grown = true;
 
 	while (grown) {
@@ -322,7 +344,7 @@ static void check_counts(struct weir__plan *plan)
 			continue;
 		if (row->kind == WEIR__ROW_READ)
 			inputs[row->worker]++;
-		if (row->kind == WEIR__ROW_WRITE)
+		if (row->kind == WEIR__ROW_WRITE || row->kind == WEIR__ROW_SPLIT)
 			sinks[row->worker]++;
 		if (row->kind != WEIR__ROW_RING)
 			continue;

@@ -64,16 +64,44 @@ static bool take(struct weir__worker *worker)
 	return worker->stash[0].n > 0;
 }
 
-/* The same; when there is nothing, says so and looks again: whoever gives back after that sees the mark. */
+/* There was nothing: says so, to look again. Whoever gives back after that sees the mark. */
+static void starve(struct weir__worker *worker)
+{
+	give_back(worker);
+	if (weir__pool_starve(worker->pool))
+		weir__worker_ring_all(worker);
+}
+
 static bool refill(struct weir__worker *worker)
 {
 	if (WEIR_LIKELY(take(worker)))
 		return true;
-	give_back(worker);
-	if (weir__pool_starve(worker->pool))
-		weir__worker_ring_all(worker);
+	starve(worker);
 	worker->starved = !take(worker);
 	return !worker->starved;
+}
+
+uint32_t weir__worker_take(struct weir__worker *worker, bool jumbo)
+{
+	struct weir__stash *stash = &worker->stash[jumbo];
+	uint32_t index;
+
+	if (!stash->n && !weir__stash_refill(stash, worker->pool, jumbo))
+		return WEIR__NO_BUFFER;
+	index = stash->index[--stash->n];
+	weir__check_pass(worker->pool, &index, 1, WEIR__OWNER_POOL, WEIR__OWNER_WORKER,
+			 weir__worker_where(worker));
+	return index;
+}
+
+uint32_t weir__worker_starve(struct weir__worker *worker)
+{
+	uint32_t index;
+
+	starve(worker);
+	index = weir__worker_take(worker, false);
+	worker->starved = index == WEIR__NO_BUFFER;
+	return index;
 }
 
 /* The buffers that the reader may use next are as the pool left them. */
@@ -106,6 +134,7 @@ static int read_vector(struct weir__worker *worker, struct weir__row *row)
 	reader->limit = reader->stash_n < worker->read_limit ? reader->stash_n : worker->read_limit;
 	reader->n = 0;
 	reader->bytes = 0;
+	reader->more = false;
 	reader->framing = (uint8_t)endpoint->info.framing;
 	reader->dropped = row->counters.drops;
 	reader->now = weir__now();
@@ -124,7 +153,7 @@ static int read_vector(struct weir__worker *worker, struct weir__row *row)
  */
 static void note_readiness(struct weir__worker *worker, struct weir__endpoint *endpoint, uint64_t bit, int rc)
 {
-	if (worker->reader.n == worker->reader.limit)
+	if (worker->reader.n == worker->reader.limit || worker->reader.more)
 		worker->ready = ALL;
 	else if (endpoint->info.read_fd >= 0)
 		worker->ready &= ~bit;
@@ -134,6 +163,20 @@ static void note_readiness(struct weir__worker *worker, struct weir__endpoint *e
 	worker->hung_up &= ~bit;
 	if (WEIR_UNLIKELY(rc < 0))
 		weir__endpoint_gone(worker, endpoint, rc == -ENODATA ? 0 : rc);
+}
+
+/* Only who may give super-packets has his packets looked at. */
+static void count_received(struct weir__worker *worker, struct weir__row *row, struct weir__vector *vector)
+{
+	struct weir__amount amount = { vector->n, vector->n, worker->reader.bytes };
+
+	vector->supers = 0;
+	if (row->endpoint->info.gives & (WEIR_OFFLOAD_TSO | WEIR_OFFLOAD_USO)) {
+		vector->supers = 1;
+		amount = weir__amount_of(worker, vector);
+		vector->supers = amount.segments > amount.packets;
+	}
+	weir__row_count(row, &amount);
 }
 
 static bool read_endpoint(struct weir__worker *worker, const struct weir__input *input, uint64_t bit)
@@ -154,9 +197,9 @@ static bool read_endpoint(struct weir__worker *worker, const struct weir__input 
 		return false;
 	if (timed)
 		weir__row_time(row, reader->n, weir__now() - reader->now);
-	weir__row_count(row, reader->n, reader->bytes);
-	vector.n = reader->n;
+	vector.n = (uint16_t)reader->n;
 	memcpy(vector.index, reader->index, reader->n * sizeof(vector.index[0]));
+	count_received(worker, row, &vector);
 	weir__check_pass(worker->pool, vector.index, vector.n, WEIR__OWNER_POOL, WEIR__OWNER_WORKER,
 			 row->path);
 	weir__walk(worker, input->first, &vector);
@@ -248,12 +291,14 @@ bool weir__worker_pass(struct weir__worker *worker)
 {
 	const struct weir__program *program = take_program(worker);
 	const bool run = weir__worker_phase(worker) == WEIR__PHASE_RUN;
-	bool found = worker->blocked ? weir__walk_retry(worker, program) : false;
+	bool found = false;
 
 	weir_count(&worker->passes, 1);
 	if (WEIR_UNLIKELY(weir__pool_starving(worker->pool)) && !worker->starved)
 		give_back(worker);
 	worker->starved = false;
+	if (worker->blocked)
+		found = weir__walk_retry(worker, program);
 	for (unsigned i = 0; i < program->n_inputs; i++) {
 		const struct weir__input *input = &program->inputs[i];
 		const uint64_t bit = 1ull << i;

@@ -12,6 +12,7 @@
 #include "error.h"
 #include "grace.h"
 #include "spin.h"
+#include "walk.h"
 
 #define DEFAULT_DRAIN_MS  1000
 #define DEFAULT_CHANGE_MS 1000
@@ -188,20 +189,27 @@ int weir_pipeline_start(struct weir_pipeline *pipeline, struct weir_error *err)
 	return rc;
 }
 
+static void drop_stopped(struct weir__worker *worker, struct weir__row *row,
+			 const struct weir__vector *vector)
+{
+	weir__row_drop(row, WEIR__REASON_STOPPED, vector->n, weir__amount_of(worker, vector).segments);
+	weir__worker_free(worker, vector->index, vector->n, row->path);
+}
+
 /* What is left after the workers have ended. Their stashes are at hand for any thread now. */
 static void drop_rest_at(struct weir_pipeline *pipeline, const struct weir__place *place)
 {
 	struct weir__row *row = place->row;
 	struct weir__vector vector;
 
-	weir_count(&row->counters.drops[WEIR__REASON_STOPPED], row->backlog.n);
-	weir__worker_free(place->worker, row->backlog.index, row->backlog.n, row->path);
+	drop_stopped(place->worker, row, &row->backlog);
 	row->backlog.n = 0;
+	row->counters.dropped_segments -= row->piece; /* of a split: these have gone on */
+	row->piece = 0;
 	while (row->kind == WEIR__ROW_RING && weir__ring_pop(&row->ring, &vector)) {
 		weir__check_pass(&pipeline->pool, vector.index, vector.n, WEIR__OWNER_RING,
 				 WEIR__OWNER_WORKER, row->path);
-		weir_count(&row->counters.drops[WEIR__REASON_STOPPED], vector.n);
-		weir__worker_free(place->worker, vector.index, vector.n, row->path);
+		drop_stopped(place->worker, row, &vector);
 	}
 }
 

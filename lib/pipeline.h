@@ -12,8 +12,13 @@
 /* Sums of rows that are no more. */
 struct weir__totals {
 	uint64_t received;
+	uint64_t injected;
 	uint64_t sent;
 	uint64_t dropped;
+	uint64_t consumed;
+	uint64_t received_segments;
+	uint64_t sent_segments;
+	uint64_t dropped_segments;
 };
 
 /* Adds what the rows of a shape have counted. Rows that another shape took over are NULL. */

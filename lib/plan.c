@@ -195,6 +195,7 @@ static void check_workers(struct weir__plan *plan)
 #define DEFAULT_ROOM  1536 /* bytes: an Ethernet MTU and what may stand around it */
 #define DEFAULT_JUMBO 64
 #define ROOM_MIN      128
+#define ROOM_MAX      65535
 #define RESERVE_MAX   4096 /* bytes of headroom, and of tailroom */
 #define HEADROOM      128  /* by default: the headers of a tunnel over IPv6, and Ethernet with a tag */
 #define TAILROOM      64   /* by default: what a cipher appends, padding */
@@ -211,6 +212,8 @@ static uint64_t buffers_needed(const struct weir__plan *plan)
 
 		if (row->kind == WEIR__ROW_WRITE)
 			n += WEIR_VECTOR_SIZE;
+		if (row->kind == WEIR__ROW_SPLIT) /* what waits in front of it, and the pieces in its hands */
+			n += 2 * WEIR_VECTOR_SIZE;
 		if (row->kind == WEIR__ROW_RING) /* its slots, and the backlog in front of it */
 			n += ((uint64_t)(ring->capacity ? ring->capacity : WEIR__RING_CAPACITY) + 1) *
 			     WEIR_VECTOR_SIZE * producers;
@@ -269,16 +272,30 @@ static void check_jumbo(struct weir__plan *plan)
 		plan->pool.jumbo = least > DEFAULT_JUMBO ? least : DEFAULT_JUMBO;
 }
 
+/* Where super-packets are cut, their pieces need small buffers: a jumbo buffer for each would be too many. */
+static uint32_t default_room(const struct weir__plan *plan)
+{
+	uint32_t room = DEFAULT_ROOM;
+	bool cuts = false;
+
+	for (uint32_t i = 0; i < plan->n_rows; i++)
+		cuts |= plan->rows[i].kind == WEIR__ROW_SPLIT;
+	for (unsigned i = 0; cuts && i < plan->n_endpoints; i++)
+		if (plan->endpoints[i].info.max_segment > room)
+			room = plan->endpoints[i].info.max_segment;
+	return room < ROOM_MAX ? room : ROOM_MAX;
+}
+
 static void check_pool(struct weir__plan *plan)
 {
 	const struct weir_pool *given = &plan->config->pool;
 
 	weir__error_at(plan->err, "pool");
 	check_buffers(plan);
-	if (given->room && (given->room < ROOM_MIN || given->room > WEIR__JUMBO_PACKET))
+	if (given->room && (given->room < ROOM_MIN || given->room > ROOM_MAX))
 		weir_invalid(plan->err, "room", "%u is not between %u and %u", given->room, ROOM_MIN,
-			     WEIR__JUMBO_PACKET);
-	plan->pool.room = given->room ? given->room : DEFAULT_ROOM;
+			     ROOM_MAX);
+	plan->pool.room = given->room ? given->room : default_room(plan);
 	plan->pool.headroom = reserve(plan, "headroom", given->headroom, HEADROOM, plan->headroom);
 	plan->pool.tailroom = reserve(plan, "tailroom", given->tailroom, TAILROOM, plan->tailroom);
 	plan->pool.no_huge_pages = given->no_huge_pages;
@@ -294,6 +311,8 @@ int weir__plan_make(struct weir__plan *plan, const struct weir_config *config, s
 	check_endpoints(plan);
 	check_workers(plan);
 	weir__plan_chains(plan);
+	if (!err->problems)
+		weir__plan_offload(plan);
 	/* The flow can be followed only where every row is right. */
 	if (!err->problems)
 		weir__plan_flow(plan);

@@ -10,6 +10,7 @@
 
 #include "pool.h"
 #include "row.h"
+#include "transform.h"
 
 #define WEIR__NONE UINT32_MAX
 
@@ -27,6 +28,18 @@ struct weir__plan_row {
 	void *config;                  /* of a stage, made by configure(); a pipeline takes it over */
 };
 
+/* A row that the plan puts in by itself, with its options, which begin like those of both types. */
+struct weir__plan_inserted {
+	char name[32];
+	struct {
+		WEIR_STAGE_OPTIONS
+		uint32_t offload; /* keep of a gso_split, make of a gro_coalesce */
+	} options;
+};
+
+#define WEIR__ROWS_MAX     (WEIR_CHAINS_MAX * WEIR_STAGES_MAX)
+#define WEIR__INSERTED_MAX (2 * WEIR_CHAINS_MAX)
+
 struct weir__plan_chain {
 	const char *name;
 	uint32_t first; /* its rows */
@@ -34,6 +47,7 @@ struct weir__plan_chain {
 	uint32_t worker;       /* that it begins on; WEIR__NONE: not known */
 	enum weir_layer layer; /* that it begins with */
 	enum weir_framing framing;
+	uint32_t offload; /* WEIR_OFFLOAD_…: what may come to it by exits */
 	bool entered;
 };
 
@@ -57,8 +71,10 @@ struct weir__plan {
 	unsigned n_workers;
 	struct weir__plan_chain chains[WEIR_CHAINS_MAX];
 	unsigned n_chains;
-	struct weir__plan_row rows[WEIR_CHAINS_MAX * WEIR_STAGES_MAX];
+	struct weir__plan_row rows[WEIR__ROWS_MAX];
 	unsigned n_rows;
+	struct weir__plan_inserted inserted[WEIR__INSERTED_MAX];
+	unsigned n_inserted;
 	uint32_t headroom; /* that the longest ways through the chains need */
 	uint32_t tailroom;
 	struct weir__pool_size pool; /* with room for longer ways, too */
@@ -92,6 +108,9 @@ void weir__plan_free(struct weir__plan *plan);
 int weir__stage_configure(void **result, const struct weir_stage *stage, const struct weir_place *place,
 			  struct weir_error *err);
 
+/* What the row of that type is to the engine. */
+enum weir__row_kind weir__row_kind_of(const struct weir_stage_type *type);
+
 /* Frees such a configuration. NULL is allowed. */
 void weir__stage_release(const struct weir_stage_type *type, void *config);
 
@@ -99,7 +118,8 @@ void weir__stage_release(const struct weir_stage_type *type, void *config);
 uint32_t weir__plan_find_endpoint(const struct weir__plan *plan, const char *name);
 
 /* Parts of weir__plan_make(): each checks its part and reports what is wrong. */
-void weir__plan_chains(struct weir__plan *plan); /* the rows: shape, names, options */
-void weir__plan_flow(struct weir__plan *plan);   /* who runs what, layers, room for headers, circles */
+void weir__plan_chains(struct weir__plan *plan);  /* the rows: shape, names, options */
+void weir__plan_offload(struct weir__plan *plan); /* puts rows in that the author need not write */
+void weir__plan_flow(struct weir__plan *plan);    /* who runs what, layers, room for headers, circles */
 
 #endif

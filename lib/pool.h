@@ -20,8 +20,8 @@
 
 #include "barrier.h"
 
-#define WEIR__JUMBO_PACKET 65535
-#define WEIR__JUMBO_BATCH  4 /* jumbo buffers exchanged at once */
+#define WEIR__JUMBO_PACKET (65535 + 18) /* bytes: the largest IP packet in an Ethernet frame with a tag */
+#define WEIR__JUMBO_BATCH  4            /* jumbo buffers exchanged at once */
 
 /* A worker's free buffers: refilled when there are fewer than a batch, and a batch given back above three. */
 #define WEIR__STASH_BATCHES 4

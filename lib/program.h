@@ -12,22 +12,29 @@ struct weir__shape;
 
 /* One row. The operations of a segment lie behind each other; a ring or a writer ends it. */
 struct weir__op {
-	weir_process *process; /* NULL: a ring or a writer */
+	weir_process *process; /* NULL: the engine's own kinds */
 	const void *config;
 	void *state;
 	struct weir__row *row;
-	uint64_t sink;               /* of a ring or a writer: its bit among those of the program */
+	uint64_t sink;  /* of what may be blocked, a ring, a writer or a split: its bit among those of the
+			   program; else 0 */
+	uint64_t below; /* of a split: the sinks behind it */
 	struct weir__doorbell *bell; /* of a ring: its consumer's */
 	bool drop_when_full;         /* of a ring */
 	const struct weir__op *exit[WEIR_EXITS_MAX];
 };
+
+static inline bool weir__op_ends(const struct weir__op *op)
+{
+	return op->row->kind == WEIR__ROW_RING || op->row->kind == WEIR__ROW_WRITE;
+}
 
 /* Where packets come from: a reader or a ring that ends here. */
 struct weir__input {
 	struct weir__row *row;
 	const struct weir__op *first;
 	struct weir__doorbell *bell; /* of a ring: its producer's */
-	uint64_t sinks;              /* rings and writers that its packets may reach */
+	uint64_t sinks;              /* sinks that its packets may reach */
 };
 
 #define WEIR__INPUTS_MAX 64 /* of one worker, as many as bits */

@@ -25,27 +25,49 @@ void weir__reader_spill(struct weir_reader *reader)
 	}
 }
 
-void weir_reader_commit_spilled(struct weir_reader *reader, uint32_t len)
+/* Commits the jumbo buffer in place of the small one, which stays free. */
+static struct weir_buf *commit_jumbo(struct weir_reader *reader, uint32_t len)
 {
 	struct weir__spill *spill = reader->engine;
 	uint32_t *small = &reader->stash[reader->stash_n - 1];
-	const size_t first = small_size(reader);
-	uint32_t index, spare;
+	const uint32_t spare = *small, index = spill->jumbo[--*spill->jumbo_n];
+	struct weir_buf *jumbo = &reader->bufs[index];
+
+	jumbo->data = jumbo->room + reader->headroom;
+	*small = index;
+	weir_reader_commit(reader, len);
+	reader->stash[reader->stash_n++] = spare;
+	weir__reader_spill(reader);
+	return jumbo;
+}
+
+void weir_reader_commit_spilled(struct weir_reader *reader, uint32_t len)
+{
+	const struct weir__spill *spill = reader->engine;
+	const struct weir_buf *small = &reader->bufs[reader->stash[reader->stash_n - 1]];
 	struct weir_buf *jumbo;
 
 	if (spill->scratch) {
 		weir_reader_drop(reader, WEIR__REASON_TOO_LONG);
 		return;
 	}
-	index = spill->jumbo[--*spill->jumbo_n];
-	jumbo = &reader->bufs[index];
-	jumbo->data = jumbo->room + reader->headroom;
-	memcpy(jumbo->data, reader->bufs[*small].data, first);
+	jumbo = commit_jumbo(reader, len);
+	memcpy(jumbo->data, small->data, small_size(reader));
+}
 
-	/* Commit the jumbo buffer in place of the small one, which stays free. */
-	spare = *small;
-	*small = index;
-	weir_reader_commit(reader, len);
-	reader->stash[reader->stash_n++] = spare;
-	weir__reader_spill(reader);
+struct weir_buf *weir__reader_commit_large(struct weir_reader *reader, uint32_t len)
+{
+	const struct weir__spill *spill = reader->engine;
+	struct weir_buf *small = &reader->bufs[reader->stash[reader->stash_n - 1]];
+
+	if (len <= weir_reader_room(reader, small)) {
+		small->data = small->room + reader->headroom;
+		memcpy(small->data, weir__reader_large(reader), len);
+		weir_reader_commit(reader, len);
+		return small;
+	}
+	if (!spill->scratch)
+		return commit_jumbo(reader, len);
+	weir_reader_drop(reader, WEIR__REASON_TOO_LONG);
+	return NULL;
 }

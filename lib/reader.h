@@ -10,7 +10,8 @@
 
 #include <weir/endpoint.h>
 
-#define WEIR__SCRATCH_SIZE (65535 + 512)
+#define WEIR__SCRATCH_HEADROOM 64
+#define WEIR__SCRATCH_SIZE     (WEIR__SCRATCH_HEADROOM + 65535 + 512)
 
 struct weir__spill {
 	uint32_t *jumbo; /* free jumbo buffers; the one in use is the last */
@@ -20,6 +21,26 @@ struct weir__spill {
 
 /* Sets reader->spill for the next packet: empty when no jumbo buffer is at hand though the pool has some. */
 void weir__reader_spill(struct weir_reader *reader);
+
+/*
+ * A place for a packet of any length, which a device cuts silently: WEIR__JUMBO_PACKET + 1 bytes, and the
+ * headroom in front. For who does not know the length before: one read into it, and a copy if it was a small
+ * packet, costs less than a readv() into two places. NULL: no jumbo buffer is at hand.
+ */
+static inline uint8_t *weir__reader_large(const struct weir_reader *reader)
+{
+	const struct weir__spill *spill = reader->engine;
+
+	if (spill->scratch)
+		return spill->scratch + WEIR__SCRATCH_HEADROOM;
+	if (!*spill->jumbo_n || !reader->stash_n)
+		return NULL;
+	return reader->bufs[spill->jumbo[*spill->jumbo_n - 1]].room + reader->headroom;
+}
+
+/* That place now holds a packet of len bytes, at most WEIR__JUMBO_PACKET. NULL: it was dropped, as the pool
+ * has no place for it. */
+struct weir_buf *weir__reader_commit_large(struct weir_reader *reader, uint32_t len);
 
 /*
  * Copies a packet into a buffer, for endpoints that have it in memory already. Returns false if there is no

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <weir/gro_coalesce.h>
+#include <weir/gso_split.h>
+
 #include "registry.h"
 
 /* Types registered by the program, newest first. They are never taken out, so a found one stays valid. */
@@ -55,7 +58,7 @@ const char *weir__stage_fault(const struct weir_stage_type *type)
 {
 	if (!type->name || !type->name[0])
 		return "has no name";
-	if (!type->process)
+	if (!type->process && type != &weir_gso_split_type && type != &weir_gro_coalesce_type)
 		return "has no process function";
 	if (type->exits > WEIR_EXITS_MAX)
 		return "has too many exits";

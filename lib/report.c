@@ -15,10 +15,8 @@ struct pen {
 };
 
 static const char *const kinds[] = {
-	[WEIR__ROW_READ] = "reader",
-	[WEIR__ROW_STAGE] = "stage",
-	[WEIR__ROW_RING] = "ring",
-	[WEIR__ROW_WRITE] = "writer",
+	[WEIR__ROW_READ] = "reader",    [WEIR__ROW_STAGE] = "stage", [WEIR__ROW_SPLIT] = "stage",
+	[WEIR__ROW_COALESCE] = "stage", [WEIR__ROW_RING] = "ring",   [WEIR__ROW_WRITE] = "writer",
 };
 
 static void write_item(struct pen *pen, const char *kind, const char *name, enum weir_fate fate)

@@ -13,6 +13,7 @@ const struct weir_reason weir__reasons[] = {
 	REASON(BAD_VERDICT) = { "bad_verdict", "the stage gave a verdict that its type does not have" },
 	REASON(EXIT) = { "exit", "the stage sent it to an exit that leads to no chain" },
 	REASON(RING_FULL) = { "ring_full", "the worker behind the ring did not keep up" },
+	REASON(CROWDED) = { "crowded", "pieces of super-packets had filled the place in front of it" },
 	REASON(DOWN) = { "endpoint_down", "the endpoint is dead" },
 	REASON(TOO_LONG) = { "too_long", "larger than a small buffer, and the pool has no jumbo buffers" },
 	REASON(STOPPED) = { "stopped", "it could not leave before the pipeline stopped" },

@@ -19,8 +19,9 @@ struct weir__segments {
 	uint32_t n;         /* pieces */
 	uint8_t protocol;   /* IPPROTO_TCP or IPPROTO_UDP */
 	uint8_t family;     /* 4 or 6 */
-	/* What is the same for every piece, computed once (the implementation's). */
-	uint64_t sum;
+	/* The implementation's: the sums of what is the same in the headers of every piece. */
+	uint64_t network_sum;
+	uint64_t transport_sum;
 };
 
 /*

@@ -48,10 +48,14 @@ static bool wait_for_input(struct weir__worker *worker, const struct weir__input
 }
 
 /* Returns false if the sink can go on already. The mark at a ring was left before. */
-static bool wait_for_sink(const struct weir__op *op, struct wait *wait)
+static bool wait_for_sink(const struct weir__worker *worker, const struct weir__op *op, struct wait *wait)
 {
 	const struct weir__endpoint *endpoint = op->row->endpoint;
 
+	/* It waits for what is behind it, which is waited for itself, or for buffers. */
+	if (op->row->kind == WEIR__ROW_SPLIT)
+		return (op->below & worker->blocked) ||
+		       (worker->starved && weir__pool_starving(worker->pool));
 	if (op->row->kind == WEIR__ROW_RING)
 		return weir__ring_full(&op->row->ring);
 	if (weir__endpoint_dead(endpoint) || endpoint->info.write_fd < 0)
@@ -97,7 +101,7 @@ static bool prepare(struct weir__worker *worker, const struct weir__program *pro
 	for (unsigned i = 0; i < program->n_inputs; i++)
 		sleep &= wait_for_input(worker, &program->inputs[i], 1ull << i, wait);
 	for (uint64_t left = worker->blocked; left; left &= left - 1)
-		sleep &= wait_for_sink(program->sinks[__builtin_ctzll(left)], wait);
+		sleep &= wait_for_sink(worker, program->sinks[__builtin_ctzll(left)], wait);
 	return sleep && rcu_dereference(worker->program) == program;
 }
 

@@ -62,7 +62,7 @@ static bool has_exits(const struct weir__op *op)
  * another worker. */
 static const struct weir__op *next_fork(const struct graph *graph, const struct weir__op *op, bool *moving)
 {
-	for (; op->process && !has_exits(op); op++)
+	for (; !weir__op_ends(op) && !has_exits(op); op++)
 		*moving |= moves(graph, op->row);
 	*moving |= moves(graph, op->row);
 	return op;
@@ -73,16 +73,30 @@ static enum way worse(enum way a, enum way b)
 	return a > b ? a : b;
 }
 
+static bool has_split(const struct weir__op *op, const struct weir__op *end)
+{
+	for (; op <= end; op++)
+		if (op->row->kind == WEIR__ROW_SPLIT)
+			return true;
+	return false;
+}
+
+/* What differs where a split may hold packets, which came by the old way: more than a stage. */
+static enum way difference(const struct weir__op *a, const struct weir__op *a_end, const struct weir__op *b,
+			   const struct weir__op *b_end)
+{
+	return has_split(a, a_end) || has_split(b, b_end) ? REROUTED : LOCAL;
+}
+
 /* Whether the rows from a up to the end of its segment, or its next fork, are those from b. */
 static enum way compare_line(const struct weir__op *a, const struct weir__op *a_end, const struct weir__op *b,
 			     const struct weir__op *b_end)
 {
-	if (a_end - a != b_end - b)
-		return LOCAL;
-	for (; a <= a_end; a++, b++)
-		if (a->row != b->row)
-			return LOCAL;
-	return SAME;
+	bool same = a_end - a == b_end - b;
+
+	for (long i = 0; same && i <= a_end - a; i++)
+		same = a[i].row == b[i].row;
+	return same ? SAME : difference(a, a_end, b, b_end);
 }
 
 static enum way compare(const struct graph *graph, const struct weir__op *a, const struct weir__op *b);
@@ -110,7 +124,7 @@ static enum way compare(const struct graph *graph, const struct weir__op *a, con
 
 	if (moving || a_end->row != b_end->row)
 		return REROUTED;
-	if (!a_end->process || graph->met[a - graph->met_base] == b)
+	if (weir__op_ends(a_end) || graph->met[a - graph->met_base] == b)
 		return way;
 	graph->met[a - graph->met_base] = b;
 	way = worse(way, compare_exits(graph, a_end, b_end));
@@ -280,7 +294,8 @@ static bool after_rerouted(const struct graph *graph, unsigned worker, uint64_t 
 
 /*
  * A ring or writer whose backlog has to go, and of a ring its content too. What waits before a writer goes
- * with it, unless packets that take another way could overtake it at the same endpoint.
+ * with it, and what a split has not cut with that, unless packets that take another way could overtake it at
+ * the same endpoint.
  */
 static bool is_drained(const struct graph *graph, unsigned worker, const struct weir__op *op)
 {
@@ -288,6 +303,8 @@ static bool is_drained(const struct graph *graph, unsigned worker, const struct 
 
 	if (node)
 		return node->drained;
+	if (op->row->kind == WEIR__ROW_SPLIT && after_rerouted(graph, worker, op->sink))
+		return true;
 	return !weir__shape_has_row(graph->new, op->row) ||
 	       (shares_endpoint(graph, op->row) && after_rerouted(graph, worker, op->sink));
 }

@@ -4,12 +4,27 @@
 #include "check.h"
 #include "clock.h"
 #include "pipeline.h"
+#include "transform.h"
 #include "walk.h"
+
+struct weir__amount weir__amount_of(const struct weir__worker *worker, const struct weir__vector *vector)
+{
+	const struct weir_buf *bufs = worker->pool->bufs;
+	struct weir__amount amount = { .packets = vector->n, .segments = vector->n };
+
+	for (uint32_t i = 0; i < vector->n; i++)
+		amount.bytes += bufs[vector->index[i]].len;
+	for (uint32_t i = 0; vector->supers && i < vector->n; i++)
+		amount.segments += weir_buf_segments(&bufs[vector->index[i]]) - 1;
+	return amount;
+}
 
 static void drop_all(struct weir__worker *worker, struct weir__row *row, const struct weir__vector *vector,
 		     enum weir__reason reason)
 {
-	weir_count(&row->counters.drops[reason], vector->n);
+	const struct weir__amount amount = weir__amount_of(worker, vector);
+
+	weir__row_drop(row, reason, vector->n, amount.segments);
 	weir__worker_free(worker, vector->index, vector->n, row->path);
 }
 
@@ -43,19 +58,22 @@ static void partition(struct weir__worker *worker, const struct weir__op *op, st
 	struct weir__vector exits[WEIR_EXITS_MAX];
 	uint32_t n = 0;
 
-	for (unsigned k = 0; k < WEIR_EXITS_MAX; k++)
+	for (unsigned k = 0; k < WEIR_EXITS_MAX; k++) {
 		exits[k].n = 0;
+		exits[k].supers = vector->supers;
+	}
 	for (uint32_t i = 0; i < vector->n; i++) {
 		if (verdict[i] == WEIR_NEXT) {
 			vector->index[n++] = vector->index[i];
 		} else if (verdict[i] & 0x80 && (verdict[i] & 0x7f) < op->row->type->exits) {
 			put(&exits[verdict[i] & 0x7f], vector->index[i]);
 		} else {
-			weir_count(&op->row->counters.drops[drop_reason(op->row, verdict[i])], 1);
+			weir__row_drop(op->row, drop_reason(op->row, verdict[i]), 1,
+				       weir_buf_segments(&worker->pool->bufs[vector->index[i]]));
 			put(&dropped, vector->index[i]);
 		}
 	}
-	vector->n = n;
+	vector->n = (uint16_t)n;
 	if (dropped.n)
 		weir__worker_free(worker, dropped.index, dropped.n, op->row->path);
 	if (!(any & 0x80))
@@ -76,6 +94,7 @@ static void run_stage(struct weir__worker *worker, const struct weir__op *op, st
 	const uint32_t n = vector->n;
 	const bool timed = weir__row_timed(op->row);
 	const uint64_t begin = timed ? weir__now() : 0;
+	struct weir__amount amount;
 	unsigned any;
 
 	weir__worker_at(worker, op->row);
@@ -87,26 +106,20 @@ static void run_stage(struct weir__worker *worker, const struct weir__op *op, st
 	any = op->process(work);
 	if (timed)
 		weir__row_time(op->row, n, weir__now() - begin);
-	weir__row_count(op->row, n, work->bytes);
+	amount = (struct weir__amount){ .packets = n, .segments = n, .bytes = work->bytes };
+	if (WEIR_UNLIKELY(vector->supers))
+		amount.segments = weir__amount_of(worker, vector).segments;
+	weir__row_count(op->row, &amount);
 	weir__check_after(worker->pool, vector->index, n, op->row->type, op->row->path);
 	if (WEIR_UNLIKELY(any))
 		partition(worker, op, vector, any);
-}
-
-static uint64_t bytes_of(const struct weir__worker *worker, const uint32_t *index, uint32_t n)
-{
-	uint64_t bytes = 0;
-
-	for (uint32_t i = 0; i < n; i++)
-		bytes += worker->pool->bufs[index[i]].len;
-	return bytes;
 }
 
 /* Hands the vector to the consumer; false: the ring is full. */
 static bool push(struct weir__worker *worker, const struct weir__op *op, const struct weir__vector *vector)
 {
 	struct weir__row *row = op->row;
-	const uint64_t bytes = bytes_of(worker, vector->index, vector->n);
+	const struct weir__amount amount = weir__amount_of(worker, vector);
 
 	/* First, because behind the push the buffers are the consumer's. */
 	weir__check_pass(worker->pool, vector->index, vector->n, WEIR__OWNER_WORKER, WEIR__OWNER_RING,
@@ -116,27 +129,43 @@ static bool push(struct weir__worker *worker, const struct weir__op *op, const s
 				 row->path);
 		return false;
 	}
-	weir__row_count(row, vector->n, bytes);
+	weir__row_count(row, &amount);
 	weir__doorbell_ring(op->bell);
 	return true;
 }
 
-/* Counts the packets that a writer is done with, and frees them. */
-static void sent(struct weir__worker *worker, struct weir__row *row, const struct weir_writer *writer,
+/* Counts the first n packets, which a writer is done with, and frees them. */
+static void sent(struct weir__worker *worker, struct weir__row *row, const struct weir__vector *vector,
 		 uint32_t n)
 {
-	uint64_t bytes = bytes_of(worker, writer->index, n);
-	uint32_t out = n;
+	const struct weir_writer *writer = &worker->writer;
+	struct weir__vector done = *vector;
+	struct weir__amount amount;
 
+	done.n = (uint16_t)n;
+	amount = weir__amount_of(worker, &done);
 	for (uint32_t i = 0; writer->any && i < n; i++) {
+		const struct weir_buf *buf = &worker->pool->bufs[done.index[i]];
+
 		if (writer->verdict[i] == WEIR_NEXT)
 			continue;
-		weir_count(&row->counters.drops[drop_reason(row, writer->verdict[i])], 1);
-		bytes -= worker->pool->bufs[writer->index[i]].len;
-		out--;
+		weir__row_drop(row, drop_reason(row, writer->verdict[i]), 1, weir_buf_segments(buf));
+		amount.packets--;
+		amount.segments -= weir_buf_segments(buf);
+		amount.bytes -= buf->len;
 	}
-	weir__row_count(row, out, bytes);
-	weir__worker_free(worker, writer->index, n, row->path);
+	weir__row_count(row, &amount);
+	weir__worker_free(worker, done.index, n, row->path);
+}
+
+/* Drops what is behind the first n packets. */
+static void drop_rest(struct weir__worker *worker, struct weir__row *row, const struct weir__vector *vector,
+		      uint32_t n, enum weir__reason reason)
+{
+	struct weir__vector rest = { .n = (uint16_t)(vector->n - n), .supers = vector->supers };
+
+	memcpy(rest.index, vector->index + n, rest.n * sizeof(rest.index[0]));
+	drop_all(worker, row, &rest, reason);
 }
 
 /* Returns how many of the packets the endpoint is done with: all of them once it is dead. */
@@ -165,11 +194,10 @@ static uint32_t write_some(struct weir__worker *worker, struct weir__row *row,
 	if (timed)
 		weir__row_time(row, n, weir__now() - begin);
 	if (n)
-		sent(worker, row, writer, n);
+		sent(worker, row, vector, n);
 	if (WEIR_UNLIKELY(writer->error)) {
 		weir__endpoint_gone(worker, endpoint, writer->error);
-		weir_count(&row->counters.drops[WEIR__REASON_DOWN], vector->n - n);
-		weir__worker_free(worker, vector->index + n, vector->n - n, row->path);
+		drop_rest(worker, row, vector, n, WEIR__REASON_DOWN);
 		return vector->n;
 	}
 	return n;
@@ -183,6 +211,8 @@ static uint32_t give(struct weir__worker *worker, const struct weir__op *op,
 
 	if (row->kind == WEIR__ROW_WRITE)
 		return write_some(worker, row, vector);
+	if (row->kind == WEIR__ROW_SPLIT)
+		return weir__split(worker, op, vector);
 	if (push(worker, op, vector))
 		return vector->n;
 	if (!op->drop_when_full)
@@ -191,7 +221,26 @@ static uint32_t give(struct weir__worker *worker, const struct weir__op *op,
 	return vector->n;
 }
 
-/* The last row of a segment: what it cannot take now stays here, and blocks the inputs that lead to it. */
+/*
+ * What is behind the first done packets of the vector stays at the row. There is room: all that comes here
+ * until the backlog is gone was one vector once. Only pieces are more than that, and where they meet packets
+ * of their own vector that were not cut, on another way, there may be too many.
+ */
+static void keep(struct weir__worker *worker, struct weir__row *row, const struct weir__vector *vector,
+		 uint32_t done)
+{
+	struct weir__vector *backlog = &row->backlog;
+	const uint32_t room = WEIR_VECTOR_SIZE - backlog->n;
+	const uint32_t kept = vector->n - done < room ? vector->n - done : room;
+
+	memcpy(backlog->index + backlog->n, vector->index + done, kept * sizeof(vector->index[0]));
+	backlog->supers |= vector->supers;
+	__atomic_store_n(&backlog->n, (uint16_t)(backlog->n + kept), __ATOMIC_RELAXED);
+	if (WEIR_UNLIKELY(done + kept < vector->n))
+		drop_rest(worker, row, vector, done + kept, WEIR__REASON_CROWDED);
+}
+
+/* A row that may be blocked: what it cannot take now stays here, and blocks the inputs that lead to it. */
 static void finish(struct weir__worker *worker, const struct weir__op *op, const struct weir__vector *vector)
 {
 	struct weir__vector *backlog = &op->row->backlog;
@@ -199,17 +248,18 @@ static void finish(struct weir__worker *worker, const struct weir__op *op, const
 
 	if (WEIR_LIKELY(done == vector->n))
 		return;
-	memcpy(backlog->index + backlog->n, vector->index + done,
-	       (vector->n - done) * sizeof(vector->index[0]));
-	__atomic_store_n(&backlog->n, backlog->n + vector->n - done, __ATOMIC_RELAXED);
+	keep(worker, op->row, vector, done);
 	weir_count(&op->row->counters.stalls, 1);
 	__atomic_store_n(&worker->blocked, worker->blocked | op->sink, __ATOMIC_RELAXED);
 }
 
 void weir__walk(struct weir__worker *worker, const struct weir__op *op, struct weir__vector *vector)
 {
-	for (; op->process; op++) {
-		run_stage(worker, op, vector);
+	for (; !op->sink; op++) {
+		if (op->process)
+			run_stage(worker, op, vector);
+		else
+			weir__coalesce_vector(worker, op, vector);
 		if (!vector->n)
 			return;
 	}
@@ -223,10 +273,14 @@ bool weir__walk_retry(struct weir__worker *worker, const struct weir__program *p
 	for (uint64_t left = worker->blocked; left; left &= left - 1) {
 		const struct weir__op *op = program->sinks[__builtin_ctzll(left)];
 		struct weir__vector *backlog = &op->row->backlog;
-		uint32_t done = give(worker, op, backlog);
+		uint32_t done;
 
+		/* A split gives to what is behind it: that first. */
+		if (op->below & worker->blocked)
+			continue;
+		done = give(worker, op, backlog);
 		moved |= done > 0;
-		__atomic_store_n(&backlog->n, backlog->n - done, __ATOMIC_RELAXED);
+		__atomic_store_n(&backlog->n, (uint16_t)(backlog->n - done), __ATOMIC_RELAXED);
 		memmove(backlog->index, backlog->index + done, backlog->n * sizeof(backlog->index[0]));
 		if (!backlog->n)
 			__atomic_store_n(&worker->blocked, worker->blocked & ~op->sink, __ATOMIC_RELAXED);

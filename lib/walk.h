@@ -5,6 +5,8 @@
 
 #include "worker.h"
 
+struct weir__amount weir__amount_of(const struct weir__worker *worker, const struct weir__vector *vector);
+
 /* Runs a vector from op to the end of its segment; afterwards none of its buffers is the caller's. */
 void weir__walk(struct weir__worker *worker, const struct weir__op *op, struct weir__vector *vector);
 

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "coalesce.h"
 #include "doorbell.h"
 #include "pool.h"
 #include "program.h"
@@ -54,6 +55,7 @@ struct weir__worker {
 	struct weir_work work;
 	struct weir_reader reader;
 	struct weir_writer writer;
+	struct weir__coalesce coalesce;
 
 	/* The watchdog's, read by others with the lock of the parts. */
 	uint64_t seen_passes;
@@ -125,6 +127,14 @@ void weir__worker_disarm(const struct weir__program *program);
 /* Everything in the stashes goes back to the pool; the caller rings who waits for it. The worker's thread, or
  * any while it does not run. */
 void weir__worker_give_back(struct weir__worker *worker);
+
+#define WEIR__NO_BUFFER UINT32_MAX
+
+/* A free buffer, or WEIR__NO_BUFFER. The worker's thread. */
+uint32_t weir__worker_take(struct weir__worker *worker, bool jumbo);
+
+/* There was no small buffer: makes others give back what they do not need, and tries again. */
+uint32_t weir__worker_starve(struct weir__worker *worker);
 
 /* Frees buffers into the stash. The worker's thread, or any while it does not run. */
 void weir__worker_free(struct weir__worker *worker, const uint32_t *index, uint32_t n, const char *path);

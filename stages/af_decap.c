@@ -90,6 +90,7 @@ static const struct weir_option options[] = {
 const struct weir_stage_type weir_af_decap_type = {
 	.name = "af_decap",
 	.help = "take the prefix of a layer-3 device off and check the IP packet",
+	.offload = WEIR_OFFLOAD_ALL,
 	.takes = WEIR_LAYER_AF,
 	.gives = WEIR_LAYER_L3,
 	.reasons = reasons,

@@ -87,6 +87,7 @@ static const struct weir_option options[] = {
 const struct weir_stage_type weir_af_encap_type = {
 	.name = "af_encap",
 	.help = "check the IP packet and prepend the prefix of the layer-3 device that the chain ends in",
+	.offload = WEIR_OFFLOAD_ALL,
 	.takes = WEIR_LAYER_L3,
 	.gives = WEIR_LAYER_AF,
 	.headroom = WEIR__PREFIX,

@@ -126,6 +126,7 @@ static const struct weir_option options[] = {
 const struct weir_stage_type weir_eth_unwrap_type = {
 	.name = "eth_unwrap",
 	.help = "take the Ethernet header off and check the IP packet",
+	.offload = WEIR_OFFLOAD_ALL,
 	.takes = WEIR_LAYER_L2,
 	.gives = WEIR_LAYER_L3,
 	.exits = 1,

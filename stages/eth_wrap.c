@@ -172,6 +172,7 @@ static const struct weir_option options[] = {
 const struct weir_stage_type weir_eth_wrap_type = {
 	.name = "eth_wrap",
 	.help = "prepend an Ethernet header to an IP packet",
+	.offload = WEIR_OFFLOAD_ALL,
 	.takes = WEIR_LAYER_L3,
 	.gives = WEIR_LAYER_L2,
 	.headroom = WEIR__ETH_HEADER + WEIR__ETH_VLAN,

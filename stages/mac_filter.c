@@ -308,6 +308,7 @@ static const struct weir_option options[] = {
 const struct weir_stage_type weir_mac_filter_type = {
 	.name = "mac_filter",
 	.help = "let Ethernet frames pass by destination and source",
+	.offload = WEIR_OFFLOAD_ALL,
 	.takes = WEIR_LAYER_L2,
 	.gives = WEIR_LAYER_L2,
 	.reasons = reasons,

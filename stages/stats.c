@@ -118,6 +118,7 @@ static const struct weir_option options[] = {
 const struct weir_stage_type weir_stats_type = {
 	.name = "stats",
 	.help = "count what passes: packets, bytes, families, sizes, intervals and rates",
+	.offload = WEIR_OFFLOAD_ALL,
 	.takes = WEIR_LAYER_ANY,
 	.gives = WEIR_LAYER_ANY,
 	.counters = counters,

@@ -51,7 +51,7 @@ struct weir_pool {
 	uint32_t buffers; /* small buffers; a number that the configuration can exhaust is refused, unless
 			     .overcommit */
 	uint32_t room;  /* bytes of a packet that a small buffer holds besides headroom and tailroom; default
-			   1536 */
+			   1536, or where super-packets are cut, the largest of their pieces by the MTU */
 	uint32_t jumbo; /* buffers for packets up to 65,535 bytes; 0: 64 if an endpoint gives packets larger
 			   than room, else none */
 	uint32_t headroom; /* bytes that stages and endpoints, one after the other, may prepend to a packet;

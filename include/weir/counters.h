@@ -3,7 +3,12 @@
  * The counters of a pipeline, read while it runs without stopping anyone. Each number is exact; numbers of
  *different workers are read at slightly different moments. At rest they obey, exactly:
  *
- *	received + injected == sent + dropped + held
+ *	received + injected == sent + dropped + consumed + held
+ *
+ * Packets are counted as they are, a super-packet as one; segments are the packets that these stand for, and
+ * neither cutting nor putting together changes them:
+ *
+ *	received_segments == sent_segments + dropped_segments + segments that are held
  */
 #ifndef WEIR_COUNTERS_H
 #define WEIR_COUNTERS_H
@@ -22,11 +27,15 @@ struct weir_named_count {
 
 /* One row of a chain: a reader, a stage, a ring or a writer. */
 struct weir_stage_counters {
-	const char *path;    /* "outbound/filter" */
-	const char *type;    /* "mac_filter" */
-	const char *worker;  /* that runs it; of a ring, the producer */
-	uint64_t packets;    /* that came to it; of a reader, that it gave; of a writer, that it sent */
-	uint64_t bytes;      /* of these packets when they left it */
+	const char *path;   /* "outbound/filter" */
+	const char *type;   /* "mac_filter" */
+	const char *worker; /* that runs it; of a ring, the producer */
+	uint64_t packets;   /* that came to it; of a reader, that it gave; of a writer, that it sent */
+	uint64_t segments;  /* that these packets stand for */
+	uint64_t bytes;     /* of these packets when they left it */
+	uint64_t dropped_segments;
+	uint64_t made;       /* packets that it made by cutting others or putting others together */
+	uint64_t consumed;   /* packets that it made these of */
 	uint64_t calls;      /* vectors */
 	uint64_t stalls;     /* of a ring or a writer: vectors that it could not take at once */
 	uint64_t ns_packets; /* packets of the vectors whose time was taken */
@@ -54,8 +63,12 @@ struct weir_counters {
 	uint64_t injected; /* packets that stages made */
 	uint64_t sent;     /* packets that endpoints took */
 	uint64_t dropped;  /* the sum of all drops */
+	uint64_t consumed; /* packets that stages cut, or put together to others */
 	uint64_t held;     /* buffers that are not free: packets in rings and in front of blocked writers */
-	uint32_t buffers;  /* of the pool, small and jumbo */
+	uint64_t received_segments;
+	uint64_t sent_segments;
+	uint64_t dropped_segments;
+	uint32_t buffers;      /* of the pool, small and jumbo */
 	uint32_t buffers_free; /* of them in the pool or in a worker's stash */
 	uint64_t starved;      /* times that a reader found no buffer */
 

@@ -20,11 +20,17 @@ struct weir_endpoint_info {
 	enum weir_layer
 		layer; /* that it gives and takes; WEIR_LAYER_ANY: takes every layer (and gives none) */
 	enum weir_framing framing; /* with WEIR_LAYER_AF */
-	uint32_t max_packet; /* bytes of the largest packet that it may give, prefix included; 0: it gives
-				none */
-	bool takes_none;     /* this one takes no packets, though its type has write() */
-	uint16_t headroom;   /* bytes that write() prepends to a packet at the most */
-	uint16_t tailroom;   /* bytes that write() appends at the most */
+	uint32_t max_packet;  /* bytes of the largest packet that it may give, prefix included; 0: it gives
+				 none */
+	bool takes_none;      /* this one takes no packets, though its type has write() */
+	uint32_t max_segment; /* with super-packets among what it gives: bytes of the largest other one; 0: as
+				 max_packet */
+	uint32_t gives;       /* WEIR_OFFLOAD_…: what its packets may need that a plain one does not */
+	uint32_t takes;       /* and what it understands of packets that it is given */
+	bool gathers; /* super-packets cost it less than their segments: the engine puts together in front
+			 of it what comes in segments */
+	uint16_t headroom; /* bytes that write() prepends to a packet at the most */
+	uint16_t tailroom; /* bytes that write() appends at the most */
 
 	/* Of a part of another endpoint, see struct weir_endpoint_type.of: the rest is preset to what that
 	 * one said. */
@@ -55,6 +61,7 @@ struct weir_reader {
 		spill; /* where the bytes of a packet go that do not fit in the small buffer; the engine's */
 	void *engine;  /* the engine's */
 	uint8_t framing;
+	bool more; /* out: read() ended before the endpoint was empty, and the reader is not full */
 	uint32_t index[WEIR_VECTOR_SIZE]; /* the packets */
 };
 

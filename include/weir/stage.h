@@ -12,8 +12,8 @@
 #ifndef WEIR_STAGE_H
 #define WEIR_STAGE_H
 
-#include <weir/buf.h>
 #include <weir/error.h>
+#include <weir/offload.h>
 #include <weir/option.h>
 
 WEIR_BEGIN_DECLS
@@ -103,6 +103,8 @@ struct weir_stage_type {
 	enum weir_layer gives; /* WEIR_LAYER_ANY: the layer that came */
 	uint16_t headroom;     /* bytes that it prepends at the most */
 	uint16_t tailroom;     /* bytes that it appends at the most */
+	uint32_t offload; /* WEIR_OFFLOAD_…: super-packets and incomplete checksums that it understands;
+			     others are cut and completed in front of it */
 	uint8_t exits; /* how many exits it has; each must be wired in the options, or its packets are dropped
 			  as "exit" */
 

@@ -43,12 +43,16 @@ struct weir_tun {
 	const char *steering_program; /* the name of its function; NULL: the only one */
 	int steering_fd; /* instead of a file: a loaded program, which is the caller's and may be closed when
 			    the pipeline is created; 0: none */
-	int64_t owner;   /* with .persist, the uid that may attach, or */
-	int64_t group;   /* the gid, not both; 0: leave it */
-	bool persist;    /* the device stays when the pipeline is destroyed */
-	bool exclusive;  /* fail with -EBUSY if the device exists */
-	const char *netns; /* path of a network namespace ("/run/netns/red", "/proc/42/ns/net"); NULL: the
-			      caller's */
+	uint32_t no_offload; /* WEIR_OFFLOAD_…: what the device shall neither give nor take, though the kernel
+				could; default 0: it gives and takes super-packets. WEIR_OFFLOAD_ALL: no
+				virtio_net header at all. packet_information excludes offload */
+	bool no_gather;      /* do not put segments of others together to super-packets in front of it */
+	int64_t owner;       /* with .persist, the uid that may attach, or */
+	int64_t group;       /* the gid, not both; 0: leave it */
+	bool persist;        /* the device stays when the pipeline is destroyed */
+	bool exclusive;      /* fail with -EBUSY if the device exists */
+	const char *netns;   /* path of a network namespace ("/run/netns/red", "/proc/42/ns/net"); NULL: the
+				caller's */
 	const char *device_path; /* default "/dev/net/tun" */
 };
 

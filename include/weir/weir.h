@@ -17,6 +17,8 @@
 #include <weir/eth_wrap.h>
 #include <weir/fd.h>
 #include <weir/generator.h>
+#include <weir/gro_coalesce.h>
+#include <weir/gso_split.h>
 #include <weir/mac_filter.h>
 #include <weir/null.h>
 #include <weir/offload.h>

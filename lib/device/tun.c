@@ -9,25 +9,26 @@
 #include <unistd.h>
 
 #include "netns.h"
+#include "pool.h"
 #include "tun.h"
-
-enum {
-	REASON_CUT,
-	REASON_EMPTY,
-	REASON_DOWN,
-	REASON_REFUSED,
-	REASON_NO_MEMORY,
-	REASON_SHORT,
-};
+#include "vnet.h"
 
 static const struct weir_reason reasons[] = {
-	[REASON_CUT] = { "cut", "larger than the device's MTU allowed, and perhaps not read whole" },
-	[REASON_EMPTY] = { "empty", "the device gave a packet without a byte" },
-	[REASON_DOWN] = { "down", "the device is down" },
-	[REASON_REFUSED] = { "refused", "the device refused it: no IP version, or too short for a frame" },
-	[REASON_NO_MEMORY] = { "no_memory", "the kernel had no memory for it" },
-	[REASON_SHORT] = { "short", "the device took only a part of it" },
+	[WEIR__TUN_CUT] = { "cut", "larger than the device's MTU allowed, and perhaps not read whole" },
+	[WEIR__TUN_EMPTY] = { "empty", "the device gave a packet without a byte" },
+	[WEIR__TUN_MALFORMED] = { "malformed", "the virtio_net header does not fit the packet" },
+	[WEIR__TUN_DOWN] = { "down", "the device is down" },
+	[WEIR__TUN_REFUSED] = { "refused", "the device refused it: no IP version, or too short for a frame" },
+	[WEIR__TUN_NO_MEMORY] = { "no_memory", "the kernel had no memory for it" },
+	[WEIR__TUN_SHORT] = { "short", "the device took only a part of it" },
 	{ NULL, NULL },
+};
+
+static const struct weir_counter counters[] = {
+	{ "gso_refused", "super-packets that the kernel refused, and got in pieces",
+	  offsetof(struct weir__tun, refused) },
+	{ "gso_cut", "super-packets that were written in pieces", offsetof(struct weir__tun, cut) },
+	{ NULL, NULL, 0 },
 };
 
 /* The parts of the device that belong to a network namespace from descriptors. */
@@ -113,19 +114,7 @@ int weir__tun_attach(struct weir__tun *tun, bool *found, struct weir_error *err)
 	return 0;
 }
 
-static int set_offload(const struct weir__tun *tun, struct weir_error *err)
-{
-	/*
-	 * The offload mask belongs to the device and outlives a process too: a persistent one might otherwise
-	 * give 64 KiB packets with half a checksum. The argument of this and of the ioctls below is a value,
-	 * no pointer.
-	 */
-	if (ioctl(tun->fd, TUNSETOFFLOAD, 0UL))
-		return weir_failed(err, -errno, "device %s: offload: %s", tun->name, strerror(errno));
-	return 0;
-}
-
-/* Last, so that nothing stays behind when something before it fails. */
+/* Last, so that nothing stays behind when something before it fails. The ioctls take values, no pointers. */
 static int make_persistent(struct weir__tun *tun, struct weir_error *err)
 {
 	if (tun->owner && ioctl(tun->fd, TUNSETOWNER, (unsigned long)tun->owner))
@@ -193,7 +182,7 @@ static int adopt(struct weir__tun *tun, struct weir__link *now, struct weir_erro
 	if (rc == 0 && now->queues > 1)
 		rc = attach_failed(tun, EBUSY, err);
 	if (rc == 0)
-		rc = set_offload(tun, err);
+		rc = weir__tun_set_offload(tun, err);
 	if (rc == 0)
 		rc = weir__tun_steer(tun, err);
 	if (rc)
@@ -224,6 +213,7 @@ static void release(struct weir__tun *tun)
 	if (tun->steering >= 0)
 		close(tun->steering);
 	free(tun->config.entries);
+	free(tun->piece);
 }
 
 static int tun_open(void *state, const void *opts, struct weir_endpoint_info *info, struct weir_error *err)
@@ -241,11 +231,15 @@ static int tun_open(void *state, const void *opts, struct weir_endpoint_info *in
 	tun->packet_information = options->packet_information;
 	tun->flags = (options->tap ? IFF_TAP : IFF_TUN) | (options->packet_information ? 0 : IFF_NO_PI) |
 		     (options->exclusive ? IFF_TUN_EXCL : 0) | (options->queues > 1 ? IFF_MULTI_QUEUE : 0);
+	tun->offload = weir__tun_offload(options);
+	if (tun->offload)
+		tun->flags |= IFF_VNET_HDR;
 	tun->persist = options->persist;
 	tun->owner = options->owner;
 	tun->group = options->group;
 	snprintf(tun->name, sizeof(tun->name), "%s", options->device ? options->device : options->name);
-	rc = open_descriptors(tun, options, err);
+	tun->piece = calloc(1, WEIR__VNET + WEIR__JUMBO_PACKET);
+	rc = tun->piece ? open_descriptors(tun, options, err) : weir_failed(err, -ENOMEM, "no memory");
 	if (rc == 0)
 		rc = weir__tun_steering_open(tun, options, err);
 	if (rc == 0)
@@ -301,7 +295,7 @@ static int tun_recover(void *state, struct weir_error *err)
 static int no_packet(ssize_t n, struct weir_reader *reader)
 {
 	if (n == 0)
-		weir_reader_drop(reader, REASON_EMPTY);
+		weir_reader_drop(reader, WEIR__TUN_EMPTY);
 	return n == 0 || errno == EAGAIN ? 0 : -errno;
 }
 
@@ -314,7 +308,7 @@ static int read_small(struct weir__tun *tun, struct weir_reader *reader, struct 
 		return n < 0 && errno == EINTR ? 1 : no_packet(n, reader);
 	if (WEIR_UNLIKELY((size_t)n == room)) {
 		/* Somebody raised the MTU: perhaps there was more of it, and will be more of others. */
-		weir_reader_drop(reader, REASON_CUT);
+		weir_reader_drop(reader, WEIR__TUN_CUT);
 		tun->vectored = true;
 		return 1;
 	}
@@ -336,7 +330,7 @@ static int read_large(struct weir__tun *tun, struct weir_reader *reader)
 	if (WEIR_UNLIKELY(n <= 0))
 		return n < 0 && errno == EINTR ? 1 : no_packet(n, reader);
 	if (WEIR_UNLIKELY((size_t)n > iov[0].iov_len + iov[1].iov_len))
-		weir_reader_drop(reader, REASON_CUT);
+		weir_reader_drop(reader, WEIR__TUN_CUT);
 	else
 		weir_reader_commit_iov(reader, (uint32_t)n);
 	return 1;
@@ -354,6 +348,8 @@ static int tun_read(void *state, struct weir_reader *reader)
 	struct weir__tun *tun = state;
 	const uint32_t frame_max = __atomic_load_n(&tun->device->frame_max, __ATOMIC_RELAXED);
 
+	if (tun->offload)
+		return weir__tun_vnet_read(tun, reader);
 	/* A turn may end without a packet in the reader: not more of them than it takes, however many come.
 	 */
 	for (uint32_t turns = reader->limit; turns > 0; turns--) {
@@ -374,21 +370,20 @@ static int tun_read(void *state, struct weir_reader *reader)
 	return 0;
 }
 
-/* Drops the packet whose write failed and returns true; or false, for the writer cannot go on. */
-static bool drop_failed(struct weir_writer *writer, uint32_t i, int error)
+bool weir__tun_drop_failed(struct weir_writer *writer, uint32_t i, int error)
 {
 	switch (error) {
 	case EIO: /* As a network does when its link is down. */
-		weir_writer_drop(writer, i, REASON_DOWN);
+		weir_writer_drop(writer, i, WEIR__TUN_DOWN);
 		return true;
 	case EINVAL:
 	case EMSGSIZE:
-		weir_writer_drop(writer, i, REASON_REFUSED);
+		weir_writer_drop(writer, i, WEIR__TUN_REFUSED);
 		return true;
 	case ENOBUFS:
 	case ENOMEM:
 	case ENOSPC:
-		weir_writer_drop(writer, i, REASON_NO_MEMORY);
+		weir_writer_drop(writer, i, WEIR__TUN_NO_MEMORY);
 		return true;
 	case EAGAIN: /* Only with a TUNSETSNDBUF of somebody; POLLOUT comes. */
 		return false;
@@ -400,8 +395,10 @@ static bool drop_failed(struct weir_writer *writer, uint32_t i, int error)
 
 static uint32_t tun_write(void *state, struct weir_writer *writer)
 {
-	const struct weir__tun *tun = state;
+	struct weir__tun *tun = state;
 
+	if (tun->offload)
+		return weir__tun_vnet_write(tun, writer);
 	for (uint32_t i = 0; i < writer->n; i++) {
 		const struct weir_buf *buf = weir_writer_buf(writer, i);
 		ssize_t n;
@@ -412,8 +409,8 @@ static uint32_t tun_write(void *state, struct weir_writer *writer)
 		if (WEIR_LIKELY(n == (ssize_t)buf->len))
 			continue;
 		if (n >= 0) /* The rest of a packet is no packet. */
-			weir_writer_drop(writer, i, REASON_SHORT);
-		else if (!drop_failed(writer, i, errno))
+			weir_writer_drop(writer, i, WEIR__TUN_SHORT);
+		else if (!weir__tun_drop_failed(writer, i, errno))
 			return i;
 	}
 	return writer->n;
@@ -447,6 +444,8 @@ static const struct weir_option tun_options[] = {
 		"with queues: file of an eBPF program that chooses one; default the kernel's hash of flows"),
 	WEIR_OPTION(struct weir_tun, steering_program, STRING, "its name; default the only one of the file"),
 	WEIR_OPTION(struct weir_tun, steering_fd, INT, "instead: descriptor of a loaded program"),
+	WEIR_OPTION(struct weir_tun, no_offload, U32, "offloads to do without, by bit; default none"),
+	WEIR_OPTION(struct weir_tun, no_gather, BOOL, "do not put segments together in front of the device"),
 	WEIR_OPTION(struct weir_tun, owner, I64, "with persist, the uid that may attach; 0: leave it"),
 	WEIR_OPTION(struct weir_tun, group, I64, "with persist, the gid that may attach; 0: leave it"),
 	WEIR_OPTION(struct weir_tun, persist, BOOL, "the device stays when the pipeline is destroyed"),
@@ -460,6 +459,7 @@ const struct weir_endpoint_type weir_tun_type = {
 	.name = "tun",
 	.help = "a TUN or TAP device of Linux",
 	.reasons = reasons,
+	.counters = counters,
 	.options = tun_options,
 	.options_size = sizeof(struct weir_tun),
 	.state_size = sizeof(struct weir__tun),
@@ -477,6 +477,7 @@ const struct weir_endpoint_type weir_tun_queue_type = {
 	.help = "one more queue of a TUN or TAP device of Linux",
 	.of = &weir_tun_type,
 	.reasons = reasons,
+	.counters = counters,
 	.options = weir__tun_queue_options,
 	.options_size = sizeof(struct weir_tun_queue),
 	.state_size = sizeof(struct weir__tun),

@@ -3,6 +3,7 @@
 #ifndef WEIR__TUN_H
 #define WEIR__TUN_H
 
+#include <weir/endpoint.h>
 #include <weir/tun_queue.h>
 
 #include <linux/if_tun.h>
@@ -33,10 +34,26 @@ struct weir__tun_config {
 	size_t n_entries;
 };
 
+/* The reasons for drops, at both ends. */
+enum {
+	WEIR__TUN_CUT,
+	WEIR__TUN_EMPTY,
+	WEIR__TUN_MALFORMED,
+	WEIR__TUN_DOWN,
+	WEIR__TUN_REFUSED,
+	WEIR__TUN_NO_MEMORY,
+	WEIR__TUN_SHORT,
+};
+
 struct weir__tun {
 	struct weir__tun *device; /* whose queue this is: itself, or what a weir_tun_queue is of */
 	int fd;
-	bool vectored;      /* the reader's: read with a spill from now on */
+	uint32_t offload;    /* WEIR_OFFLOAD_… of the options and of this kernel; 0: no virtio_net header */
+	uint8_t *piece;      /* room for one, with offload: the writer's */
+	uint32_t next_piece; /* of the packet to be written next; 0: it was not begun */
+	uint64_t refused;    /* super-packets that the kernel refused */
+	uint64_t cut;        /* super-packets that were written in pieces */
+	bool vectored;       /* the reader's: read with a spill from now on */
 	uint32_t frame_max; /* bytes of the largest packet that the device gives; raised before the MTU, never
 			       lowered */
 
@@ -79,7 +96,16 @@ int weir__tun_parse_route(const char *field, const struct weir_route *route, str
 /* tun_ipv6.c: switches IPv6 of the device off, or on again. */
 int weir__tun_disable_ipv6(struct weir__tun *tun, bool disable, struct weir_error *err);
 
+/* tun_vnet.c: what the options and this kernel allow, and a device that has it. */
+uint32_t weir__tun_offload(const struct weir_tun *options);
+int weir__tun_set_offload(struct weir__tun *tun, struct weir_error *err);
+int weir__tun_vnet_read(struct weir__tun *tun, struct weir_reader *reader);
+uint32_t weir__tun_vnet_write(struct weir__tun *tun, struct weir_writer *writer);
+
 /* tun.c. */
+
+/* Drops the packet whose write failed and returns true; or false, for the writer cannot go on. */
+bool weir__tun_drop_failed(struct weir_writer *writer, uint32_t i, int error);
 
 /* /dev/net/tun, or what path says (NULL: nothing), in a network namespace (-1: the caller's). Returns a
  * descriptor or a negative errno. Opens the netlink socket there too, unless it is NULL. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "tun.h"
+#include "vnet.h"
 
 /* Every check returns 0 or -EINVAL, so results are joined by |=. */
 
@@ -197,6 +198,9 @@ static int check_kind(const struct weir_tun *options, struct weir_error *err)
 		rc |= weir__tun_parse_mac(options->mac, mac, err);
 	if (options->packet_information && options->tap)
 		rc |= weir_invalid(err, "packet_information", "is not possible with tap");
+	if (options->no_offload & ~WEIR_OFFLOAD_ALL)
+		rc |= weir_invalid(err, "no_offload", "0x%x has bits that are no offload",
+				   options->no_offload);
 	if (options->netns && !options->netns[0])
 		rc |= weir_invalid(err, "netns", "is empty");
 	if (options->device_path && !options->device_path[0])
@@ -204,6 +208,21 @@ static int check_kind(const struct weir_tun *options, struct weir_error *err)
 	if (options->queues > WEIR__TUN_QUEUES)
 		rc |= weir_invalid(err, "queues", "%u is more than %d", options->queues, WEIR__TUN_QUEUES);
 	return rc;
+}
+
+/* What the device may give, and understands: what its kernel does not take as a whole, it writes in pieces.
+ */
+static void describe_offload(const struct weir_tun *options, struct weir_endpoint_info *info)
+{
+	const uint32_t offload = weir__tun_offload(options);
+
+	info->gives = info->takes = offload;
+	info->gathers = offload & WEIR_OFFLOAD_TSO && !options->no_gather;
+	info->headroom = offload ? WEIR__VNET : 0;
+	if (offload & (WEIR_OFFLOAD_TSO | WEIR_OFFLOAD_USO)) {
+		info->max_segment = info->max_packet;
+		info->max_packet = weir__tun_frame(WEIR__TUN_MTU_MAX, options->tap, false);
+	}
 }
 
 int weir__tun_check(const void *opts, struct weir_endpoint_info *info, struct weir_error *err)
@@ -221,5 +240,6 @@ int weir__tun_check(const void *opts, struct weir_endpoint_info *info, struct we
 	info->layer = options->tap ? WEIR_LAYER_L2 : WEIR_LAYER_AF;
 	info->framing = options->packet_information ? WEIR_FRAMING_TUN_PI : WEIR_FRAMING_RAW;
 	info->max_packet = weir__tun_frame(mtu, options->tap, options->packet_information);
+	describe_offload(options, info);
 	return rc;
 }

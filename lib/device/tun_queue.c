@@ -2,10 +2,13 @@
 /* The further queues of a device. They are set up by joining it; all that is set up else is the device's. */
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "pool.h"
 #include "tun.h"
+#include "vnet.h"
 
 const struct weir_option weir__tun_queue_options[] = {
 	WEIR_OPTION(struct weir_tun_queue, of, STRING, "the endpoint of the device, a tun with queues"),
@@ -50,12 +53,14 @@ int weir__tun_queue_open(void *state, const void *opts, struct weir_endpoint_inf
 	queue->tap = queue->device->tap;
 	queue->packet_information = queue->device->packet_information;
 	queue->flags = queue->device->flags & ~IFF_TUN_EXCL;
+	queue->offload = queue->device->offload;
+	queue->piece = malloc(WEIR__VNET + WEIR__JUMBO_PACKET);
+	if (!queue->piece)
+		return weir_failed(err, -ENOMEM, "no memory");
 	queue->fd = weir__tun_open_file(queue->device->netns, options->device_path, NULL, err);
-	if (queue->fd < 0)
-		return queue->fd;
-	rc = join(queue, err);
+	rc = queue->fd < 0 ? queue->fd : join(queue, err);
 	if (rc) {
-		close(queue->fd);
+		weir__tun_queue_close(queue);
 		return rc;
 	}
 	info->read_fd = queue->fd;
@@ -68,7 +73,9 @@ void weir__tun_queue_close(void *state)
 {
 	const struct weir__tun *queue = state;
 
-	close(queue->fd);
+	if (queue->fd >= 0)
+		close(queue->fd);
+	free(queue->piece);
 }
 
 int weir__tun_queue_recover(void *state, struct weir_error *err)

@@ -104,7 +104,7 @@ static void start(struct program *program, enum side side, const char *const arg
 /* Ends it as a user does; its counters must add up. */
 static void finish(struct program *program)
 {
-	unsigned long long received, injected, sent, dropped, held;
+	unsigned long long received, injected, sent, dropped, consumed, held;
 	const char *law;
 	int status;
 
@@ -116,12 +116,14 @@ static void finish(struct program *program)
 	assert_int_equal(WEXITSTATUS(status), 0);
 	law = strstr(program->said, "\nreceived ");
 	assert_non_null(law);
-	assert_int_equal(sscanf(law, " received %llu + injected %llu == sent %llu + dropped %llu + held %llu",
-				&received, &injected, &sent, &dropped, &held),
-			 5);
+	assert_int_equal(sscanf(law,
+				" received %llu + injected %llu == sent %llu + dropped %llu + consumed %llu "
+				"+ held %llu",
+				&received, &injected, &sent, &dropped, &consumed, &held),
+			 6);
 	assert_true(sent > 0);
 	assert_int_equal(held, 0);
-	assert_int_equal(received + injected, sent + dropped);
+	assert_int_equal(received + injected, sent + dropped + consumed);
 }
 
 /* The packets that a row of the printed counters has. */

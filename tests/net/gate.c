@@ -17,5 +17,6 @@ const struct weir_stage_type gate_type = {
 	.help = "let nothing pass while it is closed",
 	.options_size = sizeof(struct gate),
 	.config_size = sizeof(struct gate),
+	.offload = WEIR_OFFLOAD_ALL,
 	.process = gate_vector,
 };

@@ -407,7 +407,8 @@ void live_stop(struct live *live)
 	right = stats_of(live, 1, live->tap ? "right0" : "right1");
 	if (!live_exchange(live))
 		fail_msg("pairs are out of order");
-	if (counters->received != counters->sent || counters->dropped || counters->held ||
+	if (counters->received + counters->injected != counters->sent + counters->consumed ||
+	    counters->received_segments != counters->sent_segments || counters->dropped || counters->held ||
 	    counters->buffers_free != counters->buffers ||
 	    counters->received != left.tx_packets + right.tx_packets + live->taken) {
 		weir_counters_print(counters, stderr);

@@ -28,6 +28,7 @@ struct shape {
 	unsigned n;
 	unsigned worker[QUEUES];
 	bool tap;
+	bool plain;        /* no offload */
 	bool devices_last; /* in the table of endpoints */
 };
 
@@ -70,6 +71,7 @@ static void add_endpoints(struct weir_config *config, struct rows *rows, const s
 		rows->tun[side] = (struct weir_tun){ .name = endpoint_names[side][0],
 						     .netns = rig->site[side].path,
 						     .tap = shape->tap,
+						     .no_offload = shape->plain ? WEIR_OFFLOAD_ALL : 0,
 						     .no_ipv6 = true,
 						     .ipv4 = address_of(side),
 						     .queues = QUEUES };
@@ -465,7 +467,7 @@ static void dies_with_its_device(void **state)
 /* What is changed of a device while it runs holds for all its queues. */
 static void reads_what_a_raised_mtu_gives(void **state)
 {
-	const struct shape shape = { .n = 2, .worker = { 0, 1 } };
+	const struct shape shape = { .n = 2, .worker = { 0, 1 }, .plain = true };
 	const struct flow_options options = { .min = 1000, .max = 8000, .mtu = 9000, .count = 100 };
 	struct weir_error err;
 	struct flow flow;
@@ -513,7 +515,7 @@ int main(void)
 {
 	static struct shape shapes[] = {
 		{ .n = 2, .worker = { 0, 1 } },
-		{ .n = 2, .worker = { 0, 1 }, .devices_last = true },
+		{ .n = 2, .worker = { 0, 1 }, .devices_last = true, .plain = true },
 		{ .n = 3, .worker = { 0, 1, 2 } },
 		{ .n = 4, .worker = { 0, 1, 0, 1 } },
 	};

@@ -50,7 +50,7 @@ static void makes_a_tun_with_everything(void **state)
 	assert_false(kernel_tun("weir0").has_owner);
 	assert_int_equal(device.info.layer, WEIR_LAYER_AF);
 	assert_int_equal(device.info.framing, WEIR_FRAMING_RAW);
-	assert_int_equal(device.info.max_packet, 1400);
+	assert_int_equal(device.info.max_packet, 65535);
 	assert_true(device.info.read_fd >= 0);
 	assert_int_equal(device.info.write_fd, device.info.read_fd);
 	assert_int_equal(device.info.write_events, POLLOUT);
@@ -76,7 +76,7 @@ static void makes_a_tap_with_a_mac(void **state)
 	assert_int_equal(kernel_addresses("weir0", "fd00:9::2/64").n, 1);
 	assert_int_equal(kernel_addresses("weir0", "fd00:9::2/64").tentative, 0);
 	assert_int_equal(device.info.layer, WEIR_LAYER_L2);
-	assert_int_equal(device.info.max_packet, 1518);
+	assert_int_equal(device.info.max_packet, 65535 + 18);
 	must(weir_tun_set_mac(device.state, "02-00-00-00-00-08", &device.err), device.err);
 	kernel_mac("weir0", mac);
 	assert_memory_equal(mac, other, 6);

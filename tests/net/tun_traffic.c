@@ -11,6 +11,9 @@
 #include "device.h"
 #include "io.h"
 
+/* Packets as they are, without a virtio_net header. */
+#define PLAIN .no_offload = WEIR_OFFLOAD_ALL
+
 #define PORT     4242
 #define UDP_HEAD (sizeof(struct ip) + sizeof(struct udphdr))
 
@@ -147,8 +150,9 @@ static void assert_traffic(const struct device *device, int fd)
 	udp_expect(fd, "answer", 6);
 }
 
-#define OPEN(device, ...) \
-	device_must_open(device, "weir0", .ipv4 = WEIR_LIST("10.9.0.2/24"), .no_ipv6 = true, __VA_ARGS__)
+#define OPEN(device, ...)                                                                           \
+	device_must_open(device, "weir0", PLAIN, .ipv4 = WEIR_LIST("10.9.0.2/24"), .no_ipv6 = true, \
+			 __VA_ARGS__)
 
 static void carries_packets_both_ways(void **state)
 {
@@ -198,7 +202,7 @@ static void carries_ipv6(void **state)
 	(void)state;
 	inet_pton(AF_INET6, "fd00:9::1", &to.sin6_addr);
 	inet_pton(AF_INET6, "fd00:9::2", &from.sin6_addr);
-	device_must_open(&device, "weir0", .tap = false, .ipv6 = WEIR_LIST("fd00:9::2/64"));
+	device_must_open(&device, "weir0", PLAIN, .tap = false, .ipv6 = WEIR_LIST("fd00:9::2/64"));
 	/* At once: an address that is still checked for duplicates cannot be bound. */
 	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
 	assert_int_equal(sendto(fd, "six", 3, 0, (struct sockaddr *)&to, sizeof(to)), 3);
@@ -540,7 +544,7 @@ static void fails_to_recover_and_then_succeeds(void **state)
 	OPEN(&device, .mtu = 1500);
 	fd = udp_socket("10.9.0.2");
 	assert_int_equal(kernel_delete("weir0"), 0);
-	device_must_open(&thief, "weir0", .no_ipv6 = true);
+	device_must_open(&thief, "weir0", PLAIN, .no_ipv6 = true);
 	assert_int_equal(weir_tun_type.recover(device.state, &device.err), -EBUSY);
 	assert_non_null(strstr(device.err.text, "TUN device weir0: Device or resource busy"));
 	assert_dead(&device);
@@ -562,7 +566,7 @@ static void finishes_a_recovery_that_failed(void **state)
 	OPEN(&device, .route = routes);
 	fd = udp_socket("10.9.0.2");
 	assert_int_equal(kernel_delete("weir0"), 0);
-	device_must_open(&other, "weir1", .no_ipv6 = true, .route = routes);
+	device_must_open(&other, "weir1", PLAIN, .no_ipv6 = true, .route = routes);
 	assert_int_equal(weir_tun_type.recover(device.state, &device.err), -EEXIST);
 	assert_non_null(strstr(device.err.text, "route 10.20.0.0/16: File exists"));
 	device_close(&other);

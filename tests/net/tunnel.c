@@ -172,8 +172,9 @@ static uint64_t came(const struct weir_counters *counters, const struct weir_sta
 /* Packets that left it for the next row. */
 static uint64_t went(const struct weir_stage_counters *row)
 {
-	return ends_in(row->path, "read") || ends_in(row->path, "ring") ? row->packets
-									: row->packets - all_drops(row);
+	return ends_in(row->path, "read") || ends_in(row->path, "ring")
+		       ? row->packets
+		       : row->packets - all_drops(row) + row->made - row->consumed;
 }
 
 /* What leaves a row comes to the next one of its chain, unless a stop caught it on the way. */
@@ -219,7 +220,10 @@ void tunnel_check_rest(struct tunnel *tunnel)
 {
 	struct weir_counters *counters = counters_of(tunnel);
 
-	if (counters->received + counters->injected != counters->sent + counters->dropped || counters->held ||
+	if (counters->received + counters->injected !=
+		    counters->sent + counters->dropped + counters->consumed ||
+	    counters->held ||
+	    counters->received_segments != counters->sent_segments + counters->dropped_segments ||
 	    counters->buffers_free != counters->buffers) {
 		weir_counters_print(counters, stderr);
 		fail_msg("not every packet is accounted for");

@@ -66,10 +66,10 @@ static void names_every_row_and_reason(void **state)
 	assert_int_equal(counters->n_stages, 5);
 	expect_row(&counters->stages[0], "flow/read", "fake", "rx", "first second too_long", "");
 	expect_row(&counters->stages[1], "flow/judge", "judge", "rx", "first second bad_verdict exit", "");
-	expect_row(&counters->stages[2], "flow/ring", "ring", "rx", "ring_full stopped", "");
+	expect_row(&counters->stages[2], "flow/ring", "ring", "rx", "ring_full crowded stopped", "");
 	expect_row(&counters->stages[3], "flow/stats", "stats", "tx", "bad_verdict", "ipv4 ipv6 other");
 	expect_row(&counters->stages[4], "flow/write", "fake", "tx",
-		   "first second bad_verdict endpoint_down stopped", "");
+		   "first second bad_verdict crowded endpoint_down stopped", "");
 	assert_int_equal(counters->n_workers, 2);
 	assert_string_equal(counters->workers[0].name, "rx");
 	assert_string_equal(counters->workers[1].name, "tx");
@@ -317,7 +317,8 @@ static void can_be_printed(void **state)
 	for (unsigned i = 0; i < counters->n_stages; i++)
 		expect_line(&at, &counters->stages[i]);
 	snprintf(expected, sizeof(expected),
-		 "received 1000 + injected 0 == sent 500 + dropped 334 + held 166; %u of %u buffers free\n",
+		 "received 1000 + injected 0 == sent 500 + dropped 334 + consumed 0 + held 166; %u of %u "
+		 "buffers free\n",
 		 counters->buffers - 166, counters->buffers);
 	assert_string_equal(at, expected);
 	free(text);

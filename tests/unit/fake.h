@@ -419,7 +419,7 @@ static inline struct weir_counters *read_counters(struct weir_pipeline *pipeline
 			drops += counters->stages[i].drops[k].n;
 	assert_int_equal(counters->dropped, drops);
 	assert_int_equal(counters->received + counters->injected,
-			 counters->sent + counters->dropped + counters->held);
+			 counters->sent + counters->dropped + counters->consumed + counters->held);
 	assert_int_equal(counters->held + counters->buffers_free, counters->buffers);
 	return counters;
 }

@@ -404,6 +404,8 @@ static void built_in_tables_name_all_members(void **state)
 	EXPECT_STAGE_NAMED(af_encap);
 	EXPECT_STAGE_NAMED(eth_unwrap);
 	EXPECT_STAGE_NAMED(eth_wrap);
+	EXPECT_STAGE_NAMED(gro_coalesce);
+	EXPECT_STAGE_NAMED(gso_split);
 	EXPECT_STAGE_NAMED(mac_filter);
 	EXPECT_STAGE_NAMED(stats);
 	EXPECT_ENDPOINT_NAMED(fd);

@@ -20,7 +20,7 @@ static const uint32_t capacities[] = { 1, 2, 3, 16, 31, 65535 };
 
 static struct weir__vector numbered(uint32_t number)
 {
-	struct weir__vector vector = { .n = 1 + number % WEIR_VECTOR_SIZE };
+	struct weir__vector vector = { .n = (uint16_t)(1 + number % WEIR_VECTOR_SIZE) };
 
 	for (uint32_t i = 0; i < vector.n; i++)
 		vector.index[i] = number * 31 + i;

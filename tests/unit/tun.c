@@ -78,18 +78,48 @@ static void checks_the_mtu(void **state)
 static void tells_layer_and_size(void **state)
 {
 	(void)state;
-	accepts("tun0", );
+	accepts("tun0", .no_offload = WEIR_OFFLOAD_ALL);
 	assert_int_equal(info.layer, WEIR_LAYER_AF);
 	assert_int_equal(info.framing, WEIR_FRAMING_RAW);
 	assert_int_equal(info.max_packet, 1500);
 	accepts("tun0", .packet_information = true, .mtu = 9000);
 	assert_int_equal(info.framing, WEIR_FRAMING_TUN_PI);
 	assert_int_equal(info.max_packet, 9004);
-	accepts("tap0", .tap = true, .mtu = 1400);
+	accepts("tap0", .tap = true, .mtu = 1400, .no_offload = WEIR_OFFLOAD_ALL);
 	assert_int_equal(info.layer, WEIR_LAYER_L2);
 	assert_int_equal(info.max_packet, 1418);
 	assert_int_equal(info.headroom, 0);
 	assert_int_equal(info.tailroom, 0);
+}
+
+static void expect_offload(uint32_t offload, uint32_t max_packet, bool gathers)
+{
+	assert_int_equal(info.gives, offload);
+	assert_int_equal(info.takes, offload);
+	assert_int_equal(info.gathers, gathers);
+	assert_int_equal(info.headroom, offload ? 10 : 0);
+	assert_int_equal(info.max_packet, max_packet);
+}
+
+static void tells_its_offload(void **state)
+{
+	const uint32_t csum_tso = WEIR_OFFLOAD_CSUM | WEIR_OFFLOAD_TSO | WEIR_OFFLOAD_TSO_ECN;
+
+	(void)state;
+	accepts("tun0", );
+	expect_offload(WEIR_OFFLOAD_ALL, 65535, true);
+	accepts("tap0", .tap = true, .no_gather = true);
+	expect_offload(WEIR_OFFLOAD_ALL, 65535 + 18, false);
+	/* The kernel has both of USO or none, and nothing without checksums. */
+	accepts("tun0", .no_offload = WEIR_OFFLOAD_USO4);
+	expect_offload(csum_tso, 65535, true);
+	accepts("tun0", .no_offload = WEIR_OFFLOAD_TSO | WEIR_OFFLOAD_USO);
+	expect_offload(WEIR_OFFLOAD_CSUM, 1500, false);
+	accepts("tun0", .no_offload = WEIR_OFFLOAD_CSUM);
+	expect_offload(0, 1500, false);
+	accepts("tun0", .packet_information = true);
+	expect_offload(0, 1504, false);
+	refuses("no_offload: 0x90 has bits that are no offload", "tun0", .no_offload = 0x90);
 }
 
 static void checks_the_kind(void **state)
@@ -394,6 +424,7 @@ int main(void)
 		cmocka_unit_test(checks_the_name),
 		cmocka_unit_test(checks_the_mtu),
 		cmocka_unit_test(tells_layer_and_size),
+		cmocka_unit_test(tells_its_offload),
 		cmocka_unit_test(checks_the_kind),
 		cmocka_unit_test(checks_addresses),
 		cmocka_unit_test(checks_routes),

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
+#include <stddef.h>
+
+#include "vnet.h"
+
+/* The length of all headers of a super-packet; 0: it is none. The transport header is where the checksum
+ * begins. */
+static uint32_t headers_of(const struct virtio_net_hdr *header, const uint8_t *packet, uint32_t len)
+{
+	const uint32_t at = header->csum_start;
+
+	switch (header->gso_type & ~WEIR_GSO_ECN) {
+	case WEIR_GSO_TCPV4:
+	case WEIR_GSO_TCPV6:
+		if (header->csum_offset != offsetof(struct tcphdr, check) || at + sizeof(struct tcphdr) > len)
+			return 0;
+		return at + (packet[at + 12] >> 4) * 4u;
+	case WEIR_GSO_UDP:
+		return header->csum_offset == offsetof(struct udphdr, check)
+			       ? at + (uint32_t)sizeof(struct udphdr)
+			       : 0;
+	default:
+		return 0;
+	}
+}
+
+bool weir__vnet_check(struct virtio_net_hdr *header, const uint8_t *packet, uint32_t len)
+{
+	uint32_t headers;
+
+	if (!(header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
+		return header->gso_type == VIRTIO_NET_HDR_GSO_NONE;
+	if ((uint32_t)header->csum_start + header->csum_offset + sizeof(uint16_t) > len)
+		return false;
+	if (header->gso_type == VIRTIO_NET_HDR_GSO_NONE)
+		return true;
+	headers = headers_of(header, packet, len);
+	if (headers < header->csum_start + sizeof(struct udphdr) || headers >= len || !header->gso_size)
+		return false;
+	header->hdr_len = (uint16_t)headers;
+	return true;
+}

@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What weir__coalesce() must do with a vector, told in another way than it does it: a packet may be put to
+ * others if cutting all of them again gives the very same packets. And such packets, made of what a test
+ * wants of them. Without a test library, for unit tests and fuzzing.
+ */
+#ifndef WEIR_TEST_MERGE_H
+#define WEIR_TEST_MERGE_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <netinet/in.h>
+
+#include "coalesce.h"
+
+#define MERGE_HEADROOM 48
+#define MERGE_PACKET   65535
+
+/* --- the wire, one byte after the other --- */
+
+static inline uint16_t plain_load(const uint8_t *at)
+{
+	return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static inline void plain_store(uint8_t *at, uint32_t value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+static inline uint32_t plain_load32(const uint8_t *at)
+{
+	return (uint32_t)plain_load(at) << 16 | plain_load(at + 2);
+}
+
+static inline void plain_store32(uint8_t *at, uint32_t value)
+{
+	plain_store(at, value >> 16);
+	plain_store(at + 2, value);
+}
+
+/* RFC 1071 §4.1 word for word. */
+static inline uint16_t plain_sum(uint32_t sum, const uint8_t *at, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		sum += i % 2 ? at[i] : (uint32_t)at[i] << 8;
+		sum = (sum >> 16) + (sum & 0xffff);
+	}
+	return (uint16_t)sum;
+}
+
+static inline bool plain_is_ipv6(const uint8_t *ip)
+{
+	return ip[0] >> 4 == 6;
+}
+
+static inline uint32_t plain_ip_header(const uint8_t *ip)
+{
+	return plain_is_ipv6(ip) ? 40 : 20;
+}
+
+static inline uint8_t plain_protocol(const uint8_t *ip)
+{
+	return ip[plain_is_ipv6(ip) ? 6 : 9];
+}
+
+static inline uint8_t *plain_checksum(uint8_t *ip)
+{
+	return ip + plain_ip_header(ip) + (plain_protocol(ip) == IPPROTO_TCP ? 16 : 6);
+}
+
+/* Of a transport header and payload of that length. */
+static inline uint16_t plain_pseudo(const uint8_t *ip, uint32_t length)
+{
+	const uint8_t tail[4] = { 0, plain_protocol(ip), (uint8_t)(length >> 8), (uint8_t)length };
+	const bool ipv6 = plain_is_ipv6(ip);
+
+	return plain_sum(plain_sum(0, ip + (ipv6 ? 8 : 12), ipv6 ? 32 : 8), tail, sizeof(tail));
+}
+
+/* Completes the checksum of the transport header behind ip, whose field has the sum of the pseudo-header. */
+static inline void plain_complete(uint8_t *ip, uint32_t len)
+{
+	const uint32_t header = plain_ip_header(ip);
+	uint16_t checksum = (uint16_t)~plain_sum(0, ip + header, len - header);
+
+	if (!checksum && plain_protocol(ip) == IPPROTO_UDP)
+		checksum = 0xffff;
+	plain_store(plain_checksum(ip), checksum);
+}
+
+/* Lengths and checksums of the packet from ip to its end. */
+static inline void plain_finish(uint8_t *ip, uint32_t len)
+{
+	const uint32_t header = plain_ip_header(ip);
+
+	plain_store(ip + (plain_is_ipv6(ip) ? 4 : 2), plain_is_ipv6(ip) ? len - 40 : len);
+	if (!plain_is_ipv6(ip)) {
+		plain_store(ip + 10, 0);
+		plain_store(ip + 10, (uint16_t)~plain_sum(0, ip, 20));
+	}
+	if (plain_protocol(ip) == IPPROTO_UDP)
+		plain_store(ip + header + 4, len - header);
+	plain_store(plain_checksum(ip), plain_pseudo(ip, len - header));
+	plain_complete(ip, len);
+}
+
+/* Writes piece k of what is behind header bytes, as the kernel cuts it; returns its length. */
+static inline uint32_t plain_cut(const uint8_t *super, uint32_t len, uint32_t network, uint32_t header,
+				 uint32_t size, uint32_t k, uint8_t *to)
+{
+	const uint32_t left = len - header - k * size;
+	const uint32_t payload = left < size ? left : size;
+	uint8_t *ip = to + network, *transport;
+
+	memcpy(to, super, header);
+	memcpy(to + header, super + header + k * size, payload);
+	transport = ip + plain_ip_header(ip);
+	if (!plain_is_ipv6(ip))
+		plain_store(ip + 4, plain_load(ip + 4) + k);
+	if (plain_protocol(ip) == IPPROTO_TCP) {
+		plain_store32(transport + 4, plain_load32(transport + 4) + k * size);
+		if (left > size)
+			transport[13] &= (uint8_t)~0x09; /* FIN, PSH */
+	}
+	plain_finish(ip, header - network + payload);
+	return header + payload;
+}
+
+/* --- packets --- */
+
+struct segment {
+	uint8_t family;   /* 4 or 6 */
+	uint8_t protocol; /* IPPROTO_TCP or IPPROTO_UDP */
+	uint8_t flow;     /* addresses and ports */
+	uint8_t tos, ttl;
+	uint16_t id;
+	uint16_t fragment; /* flags and offset */
+	uint32_t label;
+	uint32_t sequence, acknowledged;
+	uint16_t flags, window, urgent;
+	uint8_t options; /* bytes, a multiple of 4 */
+	uint8_t option;  /* each of them */
+	uint8_t fill;    /* the payload's first byte */
+	uint32_t payload;
+};
+
+static inline uint32_t segment_network_header(const struct segment *segment, uint8_t *ip)
+{
+	const bool ipv6 = segment->family == 6;
+
+	if (!ipv6) {
+		memset(ip, 0, 20);
+		ip[0] = 0x45;
+		ip[1] = segment->tos;
+		plain_store(ip + 4, segment->id);
+		plain_store(ip + 6, segment->fragment);
+		ip[8] = segment->ttl;
+		ip[9] = segment->protocol;
+		memcpy(ip + 12, (const uint8_t[]){ 10, 0, 0, 1, 10, 0, 0, 2 }, 8);
+	} else {
+		memset(ip, 0, 40);
+		plain_store32(ip, 6u << 28 | (uint32_t)segment->tos << 20 | (segment->label & 0xfffff));
+		ip[6] = segment->protocol;
+		ip[7] = segment->ttl;
+		ip[8] = ip[24] = 0xfd;
+		ip[23] = 1;
+		ip[39] = 2;
+	}
+	ip[ipv6 ? 22 : 14] = segment->flow / 16;
+	return ipv6 ? 40 : 20;
+}
+
+static inline uint32_t segment_transport_header(const struct segment *segment, uint8_t *transport)
+{
+	plain_store(transport, 1000 + segment->flow % 16u);
+	plain_store(transport + 2, 5201);
+	if (segment->protocol == IPPROTO_UDP)
+		return 8;
+	plain_store32(transport + 4, segment->sequence);
+	plain_store32(transport + 8, segment->acknowledged);
+	plain_store(transport + 12, (20u + segment->options) / 4 << 12 | (segment->flags & 0xfff));
+	plain_store(transport + 14, segment->window);
+	plain_store(transport + 18, segment->urgent);
+	memset(transport + 20, segment->option, segment->options);
+	return 20u + segment->options;
+}
+
+/* Writes it with right lengths and checksums; returns its length. */
+static inline uint32_t segment_write(const struct segment *segment, uint8_t *ip)
+{
+	uint32_t len = segment_network_header(segment, ip);
+
+	len += segment_transport_header(segment, ip + len);
+	for (uint32_t i = 0; i < segment->payload; i++)
+		ip[len + i] = (uint8_t)(segment->fill + i * 7 + i / 256);
+	len += segment->payload;
+	plain_finish(ip, len);
+	return len;
+}
+
+/* The packet as an endpoint gives it that leaves the checksum to others. */
+static inline void segment_make_partial(struct weir_buf *buf, uint32_t network)
+{
+	uint8_t *ip = buf->data + network, *field = plain_checksum(ip);
+
+	plain_store(field, plain_pseudo(ip, buf->len - network - plain_ip_header(ip)));
+	buf->flags |= WEIR_BUF_NEEDS_CSUM;
+	buf->csum_start = (uint16_t)(network + plain_ip_header(ip));
+	buf->csum_offset = (uint16_t)(field - buf->data - buf->csum_start);
+}
+
+/* --- a vector --- */
+
+/* What a packet is, as far as the rules ask. */
+struct nature {
+	bool known; /* its flow is */
+	bool candidate;
+	uint8_t flow[1 + 32 + 4]; /* protocol, addresses, ports */
+	uint32_t network, header;
+};
+
+struct merge {
+	struct weir_buf bufs[2 * WEIR_VECTOR_SIZE]; /* packets, jumbo buffers */
+	struct weir_buf before[WEIR_VECTOR_SIZE];
+	uint8_t *bytes[WEIR_VECTOR_SIZE]; /* as they came */
+	uint8_t *whole[WEIR_VECTOR_SIZE]; /* with completed checksums */
+	struct nature nature[WEIR_VECTOR_SIZE];
+	uint32_t n;
+	uint32_t jumbo[WEIR_VECTOR_SIZE];
+	uint32_t jumbos;
+	struct weir__coalesce result;
+	uint8_t packet[2][MERGE_PACKET + 64]; /* scratch */
+
+	/* What is expected to go on: the packets of each, in their order. */
+	struct {
+		uint32_t n;
+		uint32_t packet[WEIR_VECTOR_SIZE];
+		bool closed;
+	} item[WEIR_VECTOR_SIZE];
+	uint32_t items;
+};
+
+/* A buffer whose room ends with what it holds, so that a sanitizer sees a byte touched outside. */
+static inline void merge_room(struct weir_buf *buf, uint32_t size)
+{
+	memset(buf, 0, sizeof(*buf));
+	buf->room = malloc(size ? size : 1);
+	if (!buf->room)
+		abort();
+	buf->room_size = size;
+	buf->data = buf->room;
+}
+
+static inline struct merge *merge_make(enum weir_layer layer, enum weir_framing framing, uint32_t offload,
+				       uint32_t jumbos)
+{
+	struct merge *merge = calloc(1, sizeof(*merge));
+
+	if (!merge)
+		abort();
+	for (uint32_t i = 0; i < jumbos; i++) {
+		merge->jumbo[i] = 2 * WEIR_VECTOR_SIZE - 1 - i;
+		merge_room(&merge->bufs[merge->jumbo[i]], MERGE_HEADROOM + MERGE_PACKET);
+	}
+	merge->jumbos = jumbos;
+	merge->result = (struct weir__coalesce){
+		.bufs = merge->bufs,
+		.layer = layer,
+		.framing = framing,
+		.offload = offload,
+		.headroom = MERGE_HEADROOM,
+		.jumbo = merge->jumbo,
+		.n_jumbo = jumbos,
+	};
+	return merge;
+}
+
+static inline void merge_free(struct merge *merge)
+{
+	for (uint32_t i = 0; i < 2 * WEIR_VECTOR_SIZE; i++)
+		free(merge->bufs[i].room);
+	for (uint32_t i = 0; i < merge->n; i++) {
+		free(merge->bytes[i]);
+		free(merge->whole[i]);
+	}
+	free(merge);
+}
+
+/* Packet i of the vector is at another place of the list. */
+static inline uint32_t merge_index(uint32_t i)
+{
+	return WEIR_VECTOR_SIZE - 1 - i;
+}
+
+static inline struct weir_buf *merge_add(struct merge *merge, const void *bytes, uint32_t len)
+{
+	struct weir_buf *buf = &merge->bufs[merge_index(merge->n++)];
+
+	merge_room(buf, len);
+	if (len)
+		memcpy(buf->data, bytes, len);
+	buf->len = len;
+	buf->arrival = 1000 + merge->n;
+	buf->mark[1] = merge->n; /* nobody has cleared it */
+	return buf;
+}
+
+/* --- what is to become of it --- */
+
+static inline uint32_t plain_network(const struct merge *merge, const uint8_t *bytes, uint32_t len)
+{
+	if (merge->result.layer == WEIR_LAYER_L2)
+		return len >= 18 && plain_load(bytes + 12) == 0x8100 ? 18 : 14;
+	return merge->result.layer == WEIR_LAYER_AF && merge->result.framing != WEIR_FRAMING_RAW ? 4 : 0;
+}
+
+static inline uint32_t plain_offload(const uint8_t *ip)
+{
+	const bool ipv6 = plain_is_ipv6(ip);
+
+	if (plain_protocol(ip) == IPPROTO_TCP)
+		return WEIR_OFFLOAD_CSUM | (ipv6 ? WEIR_OFFLOAD_TSO6 : WEIR_OFFLOAD_TSO4);
+	return WEIR_OFFLOAD_CSUM | (ipv6 ? WEIR_OFFLOAD_USO6 : WEIR_OFFLOAD_USO4);
+}
+
+static inline bool plain_has_flow(const struct merge *merge, const uint8_t *bytes, uint32_t len,
+				  uint32_t network)
+{
+	const uint8_t *ip = bytes + network;
+
+	if (len < network + 20)
+		return false;
+	if (ip[0] != 0x45 && !plain_is_ipv6(ip))
+		return false;
+	if (len < network + plain_ip_header(ip))
+		return false;
+	if (merge->result.layer == WEIR_LAYER_L2 &&
+	    plain_load(ip - 2) != (plain_is_ipv6(ip) ? 0x86dd : 0x0800))
+		return false;
+	if (!plain_is_ipv6(ip) && plain_load(ip + 6) & 0x3fff)
+		return false;
+	if (plain_protocol(ip) != IPPROTO_TCP && plain_protocol(ip) != IPPROTO_UDP)
+		return false;
+	return len >= network + plain_ip_header(ip) + (plain_protocol(ip) == IPPROTO_TCP ? 20 : 8);
+}
+
+static inline struct nature plain_nature(const struct merge *merge, const struct weir_buf *buf)
+{
+	struct nature nature = { .network = plain_network(merge, buf->data, buf->len) };
+	const uint8_t *ip = buf->data + nature.network, *transport;
+	bool ipv6;
+
+	nature.known = plain_has_flow(merge, buf->data, buf->len, nature.network);
+	if (!nature.known)
+		return nature;
+	ipv6 = plain_is_ipv6(ip);
+	transport = ip + plain_ip_header(ip);
+	nature.flow[0] = plain_protocol(ip);
+	memcpy(nature.flow + 1, ip + (ipv6 ? 8 : 12), ipv6 ? 32 : 8);
+	memcpy(nature.flow + 33, transport, 4);
+	nature.header = nature.network + plain_ip_header(ip) + 8;
+	nature.candidate = true;
+	if (plain_protocol(ip) == IPPROTO_TCP) {
+		nature.header += transport[12] / 16 * 4u - 8;
+		nature.candidate = transport[12] >= 0x50 && transport[12] % 16 == 0 &&
+				   (transport[13] == 0x10 || transport[13] == 0x18);
+	}
+	nature.candidate = nature.candidate && nature.header < buf->len && !buf->gso_type &&
+			   (plain_offload(ip) & ~merge->result.offload) == 0;
+	if (buf->flags & WEIR_BUF_NEEDS_CSUM)
+		nature.candidate = nature.candidate && buf->csum_start == transport - buf->data &&
+				   buf->csum_offset == (nature.flow[0] == IPPROTO_TCP ? 16 : 6);
+	return nature;
+}
+
+/* Whether cutting what is made of the item and packet i gives these packets again. */
+static inline bool plain_joins(struct merge *merge, uint32_t item, uint32_t i)
+{
+	const uint32_t n = merge->item[item].n, first = merge->item[item].packet[0];
+	const struct nature *nature = &merge->nature[first];
+	const uint32_t size = merge->before[first].len - nature->header;
+	uint8_t *super = merge->packet[0], *flags;
+	uint32_t len = nature->header;
+
+	merge->item[item].packet[n] = i;
+	memcpy(super, merge->whole[first], len);
+	for (uint32_t k = 0; k <= n; k++) {
+		const uint32_t packet = merge->item[item].packet[k];
+		const uint32_t payload = merge->before[packet].len - merge->nature[packet].header;
+
+		if (payload > size || len + payload > MERGE_PACKET)
+			return false;
+		memcpy(super + len, merge->whole[packet] + merge->nature[packet].header, payload);
+		len += payload;
+	}
+	flags = super + nature->network + plain_ip_header(super + nature->network) + 13;
+	if (nature->flow[0] == IPPROTO_TCP)
+		*flags |= merge->whole[i][flags - super] & 0x08;
+	for (uint32_t k = 0; k <= n; k++) {
+		const uint32_t packet = merge->item[item].packet[k];
+
+		if (len <= nature->header + k * size ||
+		    plain_cut(super, len, nature->network, nature->header, size, k, merge->packet[1]) !=
+			    merge->before[packet].len ||
+		    memcmp(merge->packet[1], merge->whole[packet], merge->before[packet].len) != 0)
+			return false;
+	}
+	return true;
+}
+
+static inline bool plain_same_metadata(const struct weir_buf *a, const struct weir_buf *b)
+{
+	const bool tagged = a->flags & WEIR_BUF_VLAN;
+
+	return tagged == !!(b->flags & WEIR_BUF_VLAN) && (!tagged || a->vlan == b->vlan) &&
+	       a->mark[0] == b->mark[0];
+}
+
+/* The last item of the flow of packet i; merge->items: there is none. */
+static inline uint32_t plain_last(const struct merge *merge, uint32_t i)
+{
+	for (uint32_t k = merge->items; k-- > 0;) {
+		const struct nature *other = &merge->nature[merge->item[k].packet[0]];
+
+		if (other->known && memcmp(other->flow, merge->nature[i].flow, sizeof(other->flow)) == 0)
+			return k;
+	}
+	return merge->items;
+}
+
+static inline void plain_take(struct merge *merge, uint32_t i, uint32_t *jumbos)
+{
+	const struct nature *nature = &merge->nature[i];
+	const uint32_t last = nature->known ? plain_last(merge, i) : merge->items;
+
+	for (uint32_t k = 0; !nature->known && k < merge->items; k++)
+		merge->item[k].closed = true;
+	if (last < merge->items && !merge->item[last].closed && nature->candidate &&
+	    (merge->item[last].n > 1 || *jumbos) &&
+	    plain_same_metadata(&merge->before[merge->item[last].packet[0]], &merge->before[i]) &&
+	    plain_joins(merge, last, i)) {
+		*jumbos -= merge->item[last].n == 1;
+		merge->item[last].n++;
+		return;
+	}
+	merge->item[merge->items].n = 1;
+	merge->item[merge->items].packet[0] = i;
+	merge->item[merge->items++].closed = !nature->candidate;
+}
+
+static inline void plain_expect(struct merge *merge)
+{
+	uint32_t jumbos = merge->jumbos;
+
+	for (uint32_t i = 0; i < merge->n; i++) {
+		const struct weir_buf *buf = &merge->bufs[merge_index(i)];
+
+		merge->before[i] = *buf;
+		merge->bytes[i] = malloc(buf->len + 1);
+		merge->whole[i] = malloc(buf->len + 1);
+		if (!merge->bytes[i] || !merge->whole[i])
+			abort();
+		memcpy(merge->bytes[i], buf->data, buf->len);
+		memcpy(merge->whole[i], buf->data, buf->len);
+		merge->nature[i] = plain_nature(merge, buf);
+		if (merge->nature[i].candidate && buf->flags & WEIR_BUF_NEEDS_CSUM)
+			plain_complete(merge->whole[i] + merge->nature[i].network,
+				       buf->len - merge->nature[i].network);
+		plain_take(merge, i, &jumbos);
+	}
+}
+
+/* --- whether it became that --- */
+
+#define merge_require(condition)                      \
+	do {                                          \
+		if (!(condition))                     \
+			return "not so: " #condition; \
+	} while (0)
+
+static inline const char *merge_check_untouched(const struct merge *merge, uint32_t i)
+{
+	merge_require(memcmp(&merge->bufs[merge_index(i)], &merge->before[i], sizeof(struct weir_buf)) == 0);
+	merge_require(memcmp(merge->before[i].data, merge->bytes[i], merge->before[i].len) == 0);
+	return NULL;
+}
+
+static inline const char *merge_check_metadata(const struct merge *merge, const struct weir_buf *made,
+					       uint32_t first)
+{
+	const struct weir_buf *before = &merge->before[first];
+	const uint8_t *ip = made->data + merge->nature[first].network;
+
+	merge_require(made->data == made->room + MERGE_HEADROOM);
+	merge_require(made->room_size == MERGE_HEADROOM + MERGE_PACKET);
+	merge_require(made->arrival == before->arrival && made->framing == before->framing);
+	merge_require(memcmp(made->mark, before->mark, sizeof(made->mark)) == 0);
+	merge_require(made->vlan == before->vlan && made->family == ip[0] >> 4);
+	merge_require(made->flags == (before->flags | WEIR_BUF_NEEDS_CSUM));
+	merge_require(made->hdr_len == merge->nature[first].header);
+	merge_require(made->gso_size == before->len - made->hdr_len);
+	merge_require(weir_buf_offload(made) == plain_offload(ip));
+	merge_require(made->csum_start == ip + plain_ip_header(ip) - made->data);
+	return NULL;
+}
+
+/* What is in the headers of a super-packet. */
+static inline const char *merge_check_headers(const struct weir_buf *made, uint8_t *ip)
+{
+	const uint32_t len = (uint32_t)(made->data + made->len - ip);
+	const uint32_t transport = len - plain_ip_header(ip);
+
+	merge_require(plain_load(ip + (plain_is_ipv6(ip) ? 4 : 2)) == (plain_is_ipv6(ip) ? transport : len));
+	merge_require(plain_is_ipv6(ip) || plain_sum(0, ip, 20) == 0xffff);
+	merge_require(plain_protocol(ip) == IPPROTO_TCP ||
+		      plain_load(ip + plain_ip_header(ip) + 4) == transport);
+	merge_require(plain_checksum(ip) == made->data + made->csum_start + made->csum_offset);
+	merge_require(plain_load(plain_checksum(ip)) == plain_pseudo(ip, transport));
+	return NULL;
+}
+
+static inline const char *merge_check_item(struct merge *merge, uint32_t k)
+{
+	const struct weir_buf *made = &merge->bufs[merge->result.index[k]];
+	const uint32_t first = merge->item[k].packet[0];
+	const char *fault = merge_check_metadata(merge, made, first);
+
+	fault = fault ? fault : merge_check_headers(made, made->data + merge->nature[first].network);
+	if (fault)
+		return fault;
+	merge_require(weir_buf_segments(made) == merge->item[k].n);
+	for (uint32_t i = 0; i < merge->item[k].n; i++) {
+		const uint32_t packet = merge->item[k].packet[i];
+
+		merge_require(plain_cut(made->data, made->len, merge->nature[first].network, made->hdr_len,
+					made->gso_size, i, merge->packet[0]) == merge->before[packet].len);
+		merge_require(memcmp(merge->packet[0], merge->whole[packet], merge->before[packet].len) == 0);
+	}
+	return NULL;
+}
+
+/* Whether exactly the packets that are in others are given back, each once. */
+static inline const char *merge_check_used(const struct merge *merge)
+{
+	bool used[WEIR_VECTOR_SIZE] = { false };
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < merge->result.n_used; i++) {
+		merge_require(merge->result.used[i] < WEIR_VECTOR_SIZE);
+		merge_require(!used[merge->result.used[i]]);
+		used[merge->result.used[i]] = true;
+	}
+	for (uint32_t k = 0; k < merge->items; k++)
+		for (uint32_t i = 0; merge->item[k].n > 1 && i < merge->item[k].n; i++, n++)
+			merge_require(used[merge_index(merge->item[k].packet[i])]);
+	merge_require(n == merge->result.n_used);
+	return NULL;
+}
+
+/* Whether as many of the jumbo buffers are taken, from the end, as super-packets were made, one for each. */
+static inline const char *merge_check_jumbos(const struct merge *merge)
+{
+	bool taken[WEIR_VECTOR_SIZE] = { false };
+	uint32_t made = 0;
+
+	for (uint32_t k = 0; k < merge->items; k++)
+		made += merge->item[k].n > 1;
+	merge_require(merge->result.made == made);
+	merge_require(merge->result.n_jumbo == merge->jumbos - made);
+	for (uint32_t k = 0; k < merge->items; k++) {
+		uint32_t i = 0;
+
+		if (merge->item[k].n == 1)
+			continue;
+		while (i < merge->jumbos && merge->jumbo[i] != merge->result.index[k])
+			i++;
+		merge_require(i >= merge->result.n_jumbo && i < merge->jumbos && !taken[i]);
+		taken[i] = true;
+	}
+	return NULL;
+}
+
+/* Runs it and looks at everything that came of it. NULL: it is as it must be; else what is not. */
+static inline const char *merge_run(struct merge *merge)
+{
+	uint32_t index[WEIR_VECTOR_SIZE];
+	const char *fault;
+
+	plain_expect(merge);
+	for (uint32_t i = 0; i < merge->n; i++)
+		index[i] = merge_index(i);
+	weir__coalesce(&merge->result, index, merge->n);
+	merge_require(merge->result.n == merge->items);
+	fault = merge_check_jumbos(merge);
+	for (uint32_t k = 0; k < merge->items && !fault; k++) {
+		if (merge->item[k].n > 1) {
+			fault = merge_check_item(merge, k);
+			continue;
+		}
+		merge_require(merge->result.index[k] == merge_index(merge->item[k].packet[0]));
+		fault = merge_check_untouched(merge, merge->item[k].packet[0]);
+	}
+	return fault ? fault : merge_check_used(merge);
+}
+
+#endif
