@@ -101,10 +101,16 @@ static int load_program(struct load *load, struct bpf_object *object, const char
 
 static int load_object(struct load *load, const char *name)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, options, .kernel_log_buf = load->log, .kernel_log_size = LOG_SIZE);
-	struct bpf_object *object = bpf_object__open_file(load->path, &options);
+	struct bpf_object_open_opts options;
+	struct bpf_object *object;
 	int rc;
 
+	/* With the padding at its end, which libbpf looks at. */
+	memset(&options, 0, sizeof(options));
+	options.sz = sizeof(options);
+	options.kernel_log_buf = load->log;
+	options.kernel_log_size = LOG_SIZE;
+	object = bpf_object__open_file(load->path, &options);
 	if (!object)
 		return load_failed(load, errno);
 	rc = load_program(load, object, name);
