@@ -29,6 +29,7 @@
 #include <weir/stage.h>
 #include <weir/stats.h>
 #include <weir/tun.h>
+#include <weir/tun_queue.h>
 #include <weir/udp.h>
 
 #endif
