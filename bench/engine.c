@@ -10,6 +10,7 @@
 static struct weir_pipeline *pipeline;
 static uint64_t awaited; /* packets that shall have been received before it is stopped */
 static uint64_t resident_at_start;
+static double start_ms;
 
 static uint64_t resident(void)
 {
@@ -44,33 +45,65 @@ static void wait_for_received(uint64_t packets)
 	}
 }
 
-struct weir_pipeline *engine_start(enum shape shape, enum shape_ends ends, const struct rig *rig,
-				   const struct placement *placement)
+struct weir_pipeline *engine_start_config(const struct weir_config *config)
 {
-	const struct weir_config *config = shapes_config(shape, ends, rig, placement);
+	const uint64_t begin = now_ns();
 	static struct weir_error err;
 
 	if (weir_pipeline_create(&pipeline, config, &err) < 0 || weir_pipeline_start(pipeline, &err) < 0)
 		give_up(BENCH_FAILED, "%s", err.text);
+	start_ms = (double)(now_ns() - begin) / 1e6;
 	return pipeline;
+}
+
+struct weir_pipeline *engine_start(enum shape shape, enum shape_ends ends, const struct rig *rig,
+				   const struct placement *placement)
+{
+	for (enum side side = LEFT; ends < ENDS_NEW && side < SIDES; side++)
+		rig_await_device(rig, side);
+	return engine_start_config(shapes_config(shape, ends, rig, placement));
 }
 
 void engine_start_fused(const struct rig *rig, const struct placement *placement)
 {
-	engine_start(SHAPE_FUSED, ENDS_DEVICES, rig, placement);
+	engine_start(SHAPE_FUSED, ENDS_PLAIN, rig, placement);
 }
 
 void engine_start_threaded(const struct rig *rig, const struct placement *placement)
 {
-	engine_start(SHAPE_SPLIT, ENDS_DEVICES, rig, placement);
+	engine_start(SHAPE_SPLIT, ENDS_PLAIN, rig, placement);
+}
+
+void engine_start_fused_gso(const struct rig *rig, const struct placement *placement)
+{
+	engine_start(SHAPE_FUSED, ENDS_OFFLOAD, rig, placement);
+}
+
+void engine_start_threaded_gso(const struct rig *rig, const struct placement *placement)
+{
+	engine_start(SHAPE_SPLIT, ENDS_OFFLOAD, rig, placement);
+}
+
+void engine_start_coalesce(const struct rig *rig, const struct placement *placement)
+{
+	engine_start(SHAPE_FUSED, ENDS_COALESCE, rig, placement);
 }
 
 void engine_start_generating(const struct rig *rig, const struct placement *placement)
 {
-	engine_start(SHAPE_GENERATING, ENDS_DEVICES, rig, placement);
+	engine_start(SHAPE_GENERATING, ENDS_PLAIN, rig, placement);
 	wait_for_received(1);
 	resident_at_start = resident();
 	awaited = SHAPES_GENERATED;
+}
+
+void engine_start_new(const struct rig *rig, const struct placement *placement)
+{
+	struct rig empty;
+
+	(void)rig;
+	rig_make_namespaces(&empty);
+	engine_start(SHAPE_SPLIT, ENDS_NEW, &empty, placement);
 }
 
 static void fill_stages(struct forwarder_report *report, const struct weir_counters *counters)
@@ -90,6 +123,7 @@ static void fill_stages(struct forwarder_report *report, const struct weir_count
 static void fill_report(struct forwarder_report *report, const struct weir_counters *counters)
 {
 	report->filled = true;
+	report->start_ms = start_ms;
 	report->received = counters->received;
 	report->injected = counters->injected;
 	report->sent = counters->sent;

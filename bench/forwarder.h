@@ -39,6 +39,7 @@ struct forwarder_report {
 	uint64_t received, injected, sent, dropped, consumed, held;
 	uint64_t passes, sleeps, wakes;       /* of all workers */
 	uint64_t resident_at_start, resident; /* bytes of memory; the first only if packets are generated */
+	double start_ms; /* from the call to create the pipeline until all its workers ran */
 	unsigned n;
 	struct {
 		char path[48];
@@ -60,6 +61,10 @@ struct mode {
 	void (*stop)(struct forwarder_report *report);
 	/* From the bench's process: whether it shall be, for now, like its base. NULL: it cannot. */
 	void (*rest)(bool resting);
+	/* The names of the cases that it meets unless told, with commas; NULL: all. */
+	const char *cases;
+	/* Why this system cannot do it, NULL: it can. NULL: every system can. */
+	const char *(*lacks)(void);
 };
 
 struct forwarder {

@@ -84,12 +84,12 @@ static void start(enum shape_ends ends, const struct rig *rig, const struct plac
 
 static void start_configuring(const struct rig *rig, const struct placement *placement)
 {
-	start(ENDS_DEVICES, rig, placement, &configuring);
+	start(ENDS_PLAIN, rig, placement, &configuring);
 }
 
 static void start_applying(const struct rig *rig, const struct placement *placement)
 {
-	start(ENDS_DEVICES, rig, placement, &applying);
+	start(ENDS_PLAIN, rig, placement, &applying);
 }
 
 static void start_busy_configuring(const struct rig *rig, const struct placement *placement)

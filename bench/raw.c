@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <linux/virtio_net.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,10 +9,12 @@
 
 #define BATCH 64 /* packets of one side before the other one has its turn */
 
+#define FRAME_MAX (65535 + sizeof(struct virtio_net_hdr))
+
 struct direction {
 	int from;
 	int to;
-	uint8_t packet[65536];
+	uint8_t packet[FRAME_MAX];
 };
 
 /* Moves up to BATCH packets. */
@@ -63,24 +66,44 @@ static void start(void *(*run)(void *), struct direction *ways, int cpu)
 	pthread_detach(thread);
 }
 
-static struct direction *attach(const struct rig *rig, bool nonblocking)
+static struct direction *attach(const struct rig *rig, unsigned how)
 {
 	static struct direction ways[SIDES];
 
-	ways[0].from = ways[1].to = rig_attach(rig, LEFT, nonblocking);
-	ways[0].to = ways[1].from = rig_attach(rig, RIGHT, nonblocking);
+	ways[0].from = ways[1].to = rig_attach(rig, LEFT, how);
+	ways[0].to = ways[1].from = rig_attach(rig, RIGHT, how);
 	return ways;
+}
+
+static void start_one(const struct rig *rig, const struct placement *placement, unsigned how)
+{
+	start(both_ways, attach(rig, RIG_NONBLOCKING | how), placement->one);
+}
+
+static void start_two(const struct rig *rig, const struct placement *placement, unsigned how)
+{
+	struct direction *ways = attach(rig, how);
+
+	start(one_way, &ways[0], placement->two[RIGHT]);
+	start(one_way, &ways[1], placement->two[LEFT]);
 }
 
 void raw_start(const struct rig *rig, const struct placement *placement)
 {
-	start(both_ways, attach(rig, true), placement->one);
+	start_one(rig, placement, 0);
+}
+
+void raw_start_gso(const struct rig *rig, const struct placement *placement)
+{
+	start_one(rig, placement, RIG_OFFLOAD);
 }
 
 void raw2_start(const struct rig *rig, const struct placement *placement)
 {
-	struct direction *ways = attach(rig, false);
+	start_two(rig, placement, 0);
+}
 
-	start(one_way, &ways[0], placement->two[RIGHT]);
-	start(one_way, &ways[1], placement->two[LEFT]);
+void raw2_start_gso(const struct rig *rig, const struct placement *placement)
+{
+	start_two(rig, placement, RIG_OFFLOAD);
 }

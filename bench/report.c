@@ -9,6 +9,7 @@
 #include "report.h"
 
 struct host {
+	char date[16]; /* "2026-11-20" */
 	struct utsname system;
 	char cpu[128];
 	long cpus;
@@ -119,6 +120,23 @@ struct spread report_ratio(const struct report *report, const char *kase, const 
 	return spread;
 }
 
+const char *report_best(const struct report *report, const char *kase, const char *metric,
+			const char *const *modes, unsigned n)
+{
+	const char *best = NULL;
+	double highest = NAN;
+
+	for (unsigned i = 0; i < n; i++) {
+		const double median = report_median(report, kase, modes[i], metric);
+
+		if (!isnan(median) && (!best || median > highest)) {
+			best = modes[i];
+			highest = median;
+		}
+	}
+	return best;
+}
+
 void report_figure(struct report *report, const char *key, double value, enum bar bar, double limit)
 {
 	struct figure *figure;
@@ -177,9 +195,11 @@ static void read_cpu_model(char *model, size_t size)
 
 static void read_host(struct host *host)
 {
+	const time_t now = time(NULL);
 	struct sysinfo info = { 0 };
 
 	memset(host, 0, sizeof(*host));
+	strftime(host->date, sizeof(host->date), "%Y-%m-%d", gmtime(&now));
 	uname(&host->system);
 	read_cpu_model(host->cpu, sizeof(host->cpu));
 	host->cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -226,7 +246,9 @@ static void write_host(FILE *file)
 	struct host host;
 
 	read_host(&host);
-	fputs("{\"system\":", file);
+	fputs("{\"date\":", file);
+	write_string(file, host.date);
+	fputs(",\"system\":", file);
 	write_string(file, host.system.sysname);
 	fputs(",\"kernel\":", file);
 	write_string(file, host.system.release);
@@ -259,6 +281,24 @@ static void write_result(FILE *file, const struct result *result)
 	fputc('}', file);
 }
 
+/* The bars of the figures that have one. */
+static void write_bars(FILE *file, const struct report *report)
+{
+	const char *comma = "";
+
+	for (unsigned i = 0; i < report->n_figures; i++) {
+		const struct figure *figure = &report->figures[i];
+
+		if (figure->bar == BAR_NONE)
+			continue;
+		fputs(comma, file);
+		write_string(file, figure->key);
+		fprintf(file, ":{\"%s\":%g}", figure->bar == BAR_AT_LEAST ? "at_least" : "at_most",
+			figure->limit);
+		comma = ",";
+	}
+}
+
 static void write_all(FILE *file, const struct report *report)
 {
 	fputs("{\"bench\":", file);
@@ -277,6 +317,8 @@ static void write_all(FILE *file, const struct report *report)
 		fputc(':', file);
 		write_number(file, report->figures[i].value);
 	}
+	fputs("},\"bars\":{", file);
+	write_bars(file, report);
 	fputs("}}\n", file);
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a bench has measured: for each case and mode, one value a round of each metric; and the headline
- *figures. It is written as JSON of the same shape by every bench:
+ * figures. It is written as JSON of the same shape by every bench:
  *
  *	{"bench": …, "host": {…}, "rounds": N, "results": [{"case": …, "mode": …, "gbps": […], …}, …],
- *"figures": {…}}
+ *	 "figures": {…},
+ *	 "bars": {"KEY": {"at_least": …}, …}}
  */
 #ifndef WEIR_BENCH_REPORT_H
 #define WEIR_BENCH_REPORT_H
@@ -70,6 +71,10 @@ double report_median(const struct report *report, const char *kase, const char *
  */
 struct spread report_ratio(const struct report *report, const char *kase, const char *metric,
 			   const char *mode, const char *base);
+
+/* Of those modes, the one with the highest median of a metric; NULL: none was measured. */
+const char *report_best(const struct report *report, const char *kase, const char *metric,
+			const char *const *modes, unsigned n);
 
 /* Adds a headline number and the bar that it has to take. NaN is not added. */
 void report_figure(struct report *report, const char *key, double value, enum bar bar, double limit);

@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/ethtool.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <sched.h>
 #include <string.h>
@@ -13,6 +15,8 @@
 #include <weir/weir.h>
 
 #include "rig.h"
+
+#define AWAIT_MS 5000
 
 static const char *const device_names[SIDES] = { "left", "right" };
 static const char *const prefixes[SIDES] = { "10.77.0.1/24", "10.77.0.2/24" };
@@ -83,6 +87,7 @@ static void make_device(enum side side)
 		.ipv4 = WEIR_LIST(prefixes[side]),
 		.mtu = RIG_MTU,
 		.queue_length = RIG_QUEUE_LENGTH,
+		.no_offload = WEIR_OFFLOAD_ALL,
 		.no_ipv6 = true, /* nobody shall send but the traffic */
 		.persist = true,
 	};
@@ -99,17 +104,6 @@ static void make_device(enum side side)
 	free(state);
 }
 
-void rig_make(struct rig *rig)
-{
-	/* The first unshare tells whether this user may: root of a container may not. */
-	if (unshare(CLONE_NEWNET) != 0)
-		become_root();
-	for (enum side side = LEFT; side < SIDES; side++) {
-		make_netns(rig, side);
-		make_device(side);
-	}
-}
-
 void rig_enter(const struct rig *rig, enum side side)
 {
 	if (setns(rig->netns[side], CLONE_NEWNET) != 0)
@@ -117,15 +111,64 @@ void rig_enter(const struct rig *rig, enum side side)
 			strerror(errno));
 }
 
-int rig_attach(const struct rig *rig, enum side side, bool nonblocking)
+void rig_make_namespaces(struct rig *rig)
 {
-	struct ifreq request = { .ifr_flags = IFF_TUN | IFF_NO_PI };
+	/* The first unshare tells whether this user may: root of a container may not. */
+	if (unshare(CLONE_NEWNET) != 0)
+		become_root();
+	for (enum side side = LEFT; side < SIDES; side++)
+		make_netns(rig, side);
+}
+
+void rig_make(struct rig *rig)
+{
+	rig_make_namespaces(rig);
+	for (enum side side = LEFT; side < SIDES; side++) {
+		rig_enter(rig, side);
+		make_device(side);
+	}
+}
+
+void rig_await_device(const struct rig *rig, enum side side)
+{
+	struct ethtool_value link = { .cmd = ETHTOOL_GLINK, .data = 1 };
+	struct ifreq request = { .ifr_data = (void *)&link };
 	int fd;
 
-	rig_enter(rig, side); /* first: a descriptor belongs to the namespace that it is opened in */
-	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | (nonblocking ? O_NONBLOCK : 0));
+	rig_enter(rig, side);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	memcpy(request.ifr_name, device_names[side], strlen(device_names[side]));
-	if (fd < 0 || ioctl(fd, TUNSETIFF, &request) != 0)
+	for (unsigned ms = 0; link.data && ms < AWAIT_MS; ms++) {
+		if (ioctl(fd, SIOCETHTOOL, &request) != 0)
+			give_up(BENCH_FAILED, "cannot see whether '%s' is in use: %s", device_names[side],
+				strerror(errno));
+		if (link.data)
+			pause_ns(1000000);
+	}
+	close(fd);
+}
+
+/* The mask is the device's and outlives whoever set it, so it is always set. Before Linux 6.2 there was no
+ * offload of UDP. */
+static bool set_offload(int fd, bool offload)
+{
+	const unsigned long tcp = WEIR_OFFLOAD_CSUM | WEIR_OFFLOAD_TSO;
+
+	if (!offload)
+		return ioctl(fd, TUNSETOFFLOAD, 0ul) == 0;
+	return ioctl(fd, TUNSETOFFLOAD, tcp | WEIR_OFFLOAD_USO) == 0 || ioctl(fd, TUNSETOFFLOAD, tcp) == 0;
+}
+
+int rig_attach(const struct rig *rig, enum side side, unsigned how)
+{
+	const bool offload = how & RIG_OFFLOAD;
+	struct ifreq request = { .ifr_flags = IFF_TUN | IFF_NO_PI | (offload ? IFF_VNET_HDR : 0) };
+	int fd;
+
+	rig_await_device(rig, side); /* and so in its namespace, which a descriptor belongs to */
+	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | (how & RIG_NONBLOCKING ? O_NONBLOCK : 0));
+	memcpy(request.ifr_name, device_names[side], strlen(device_names[side]));
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &request) != 0 || !set_offload(fd, offload))
 		give_up(BENCH_FAILED, "cannot attach to the device '%s': %s", device_names[side],
 			strerror(errno));
 	return fd;

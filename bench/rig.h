@@ -35,6 +35,9 @@ struct rig_counters {
 /* Gives up with one clear line if it may not. The process has one thread. */
 void rig_make(struct rig *rig);
 
+/* The namespaces alone: somebody else makes devices of those names and addresses. */
+void rig_make_namespaces(struct rig *rig);
+
 /* "left", the device of the side and its name. */
 const char *rig_device(enum side side);
 
@@ -44,8 +47,18 @@ uint32_t rig_address(enum side side);
 /* What this thread creates from now on belongs to the side. */
 void rig_enter(const struct rig *rig, enum side side);
 
-/* A descriptor of the side's device, non-blocking if so asked. */
-int rig_attach(const struct rig *rig, enum side side, bool nonblocking);
+/*
+ * Waits until nobody has the side's device: what a process had pending in io_uring may hold it a little
+ * longer than the process lives.
+ */
+void rig_await_device(const struct rig *rig, enum side side);
+
+/* How a loop has a device. */
+#define RIG_NONBLOCKING 0x1u
+#define RIG_OFFLOAD     0x2u /* a header of virtio in front of each packet, and super-packets */
+
+/* A descriptor of the side's device. */
+int rig_attach(const struct rig *rig, enum side side, unsigned how);
 
 void rig_read(const struct rig *rig, enum side side, struct rig_counters *counters);
 

@@ -17,9 +17,17 @@ static char namespaces[SIDES][32];
 /* A generator takes nothing: there, what is written to a side has another name. */
 #define OUTSIDE ".out"
 
+#define OFFLOAD(side) .netns = namespaces[side]
+#define PLAIN(side)   OFFLOAD(side), .no_offload = WEIR_OFFLOAD_ALL
+
 static const struct weir_endpoint both_sides[ENDS][5] = {
-	[ENDS_DEVICES] = { weir_tun("left", .netns = namespaces[LEFT]),
-			   weir_tun("right", .netns = namespaces[RIGHT]) },
+	[ENDS_PLAIN] = { weir_tun("left", PLAIN(LEFT)), weir_tun("right", PLAIN(RIGHT)) },
+	[ENDS_OFFLOAD] = { weir_tun("left", OFFLOAD(LEFT)), weir_tun("right", OFFLOAD(RIGHT)) },
+	[ENDS_COALESCE] = { weir_tun("left", PLAIN(LEFT)), weir_tun("right", OFFLOAD(RIGHT)) },
+	[ENDS_NEW] = { weir_tun("left", .netns = namespaces[LEFT], .ipv4 = WEIR_LIST("10.77.0.1/24"),
+				.mtu = 1400),
+		       weir_tun("right", .netns = namespaces[RIGHT], .ipv4 = WEIR_LIST("10.77.0.2/24"),
+				.mtu = 1400) },
 	[ENDS_GENERATORS] = { weir_generator("left"), weir_generator("right"), weir_null("left" OUTSIDE),
 			      weir_null("right" OUTSIDE) },
 };
@@ -98,7 +106,8 @@ static void add_endpoints(struct weir_config *config, const struct weir_endpoint
 	}
 
 static struct weir_config configs[ENDS][SHAPES] = {
-	[ENDS_DEVICES] = ALL_SHAPES(""),
+	[ENDS_PLAIN] = ALL_SHAPES(""),           [ENDS_OFFLOAD] = ALL_SHAPES(""),
+	[ENDS_COALESCE] = ALL_SHAPES(""),        [ENDS_NEW] = ALL_SHAPES(""),
 	[ENDS_GENERATORS] = ALL_SHAPES(OUTSIDE),
 };
 
@@ -116,17 +125,24 @@ static void place_worker(struct weir_worker *worker, const struct placement *pla
 	worker->unpinned = cpu < 0;
 }
 
+void shapes_add_ends(struct weir_config *config, enum shape_ends ends, const struct rig *rig)
+{
+	for (enum side side = LEFT; rig && side < SIDES; side++)
+		snprintf(namespaces[side], sizeof(namespaces[side]), "/proc/self/fd/%d", rig->netns[side]);
+	if (!config->endpoints[0].type)
+		add_endpoints(config, both_sides[ends]);
+}
+
 const struct weir_config *shapes_config(enum shape shape, enum shape_ends ends, const struct rig *rig,
 					const struct placement *placement)
 {
 	struct weir_config *config = &configs[ends][shape];
 
-	for (enum side side = LEFT; rig && side < SIDES; side++)
-		snprintf(namespaces[side], sizeof(namespaces[side]), "/proc/self/fd/%d", rig->netns[side]);
-	if (!config->endpoints[0].type) {
-		add_endpoints(config, both_sides[ends]);
+	const bool first = !config->endpoints[0].type;
+
+	shapes_add_ends(config, ends, rig);
+	if (first)
 		add_endpoints(config, besides[shape]);
-	}
 	for (unsigned w = 0; config->workers[w].name; w++)
 		place_worker(&config->workers[w], placement);
 	return config;

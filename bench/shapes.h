@@ -28,8 +28,11 @@ enum shape {
 
 /* What stands at the two sides. */
 enum shape_ends {
-	ENDS_DEVICES = 0, /* those of the rig */
-	ENDS_GENERATORS,  /* packets without end come from both sides, and vanish there; no device */
+	ENDS_PLAIN = 0,  /* the devices of the rig, each packet by itself */
+	ENDS_OFFLOAD,    /* the same with super-packets, as weir_tun has them unless told */
+	ENDS_COALESCE,   /* without on the left, with on the right */
+	ENDS_NEW,        /* devices that the pipeline makes, with addresses */
+	ENDS_GENERATORS, /* packets without end come from both sides, and vanish there; no device */
 	ENDS,
 };
 
@@ -40,6 +43,9 @@ enum shape_ends {
  */
 const struct weir_config *shapes_config(enum shape shape, enum shape_ends ends, const struct rig *rig,
 					const struct placement *placement);
+
+/* Gives a configuration of one's own the endpoints of these ends, "left" and "right". */
+void shapes_add_ends(struct weir_config *config, enum shape_ends ends, const struct rig *rig);
 
 /* Another configuration, by its number, of the filter of the way forth or back: each lets all traffic pass.
  */

@@ -11,12 +11,12 @@ static void list(const struct suite *suite)
 {
 	puts("cases:");
 	for (unsigned i = 0; i < suite->n_cases; i++)
-		printf("  %-9s %s\n", suite->cases[i].name, suite->cases[i].help);
+		printf("  %-13s %s\n", suite->cases[i].name, suite->cases[i].help);
 	for (unsigned i = 0; i < suite->n_extras; i++)
-		printf("  %-9s %s\n", suite->extras[i].name, suite->extras[i].help);
+		printf("  %-13s %s\n", suite->extras[i].name, suite->extras[i].help);
 	puts("modes:");
 	for (unsigned i = 0; i < suite->n_modes; i++)
-		printf("  %-9s %s\n", suite->modes[i].name, suite->modes[i].help);
+		printf("  %-13s %s\n", suite->modes[i].name, suite->modes[i].help);
 }
 
 static void usage(const struct suite *suite, FILE *file)
@@ -69,6 +69,11 @@ static void choose_cases(const struct suite *suite, struct options *options, con
 	choose(suite, options->case_on, SUITE_CASES_MAX, find_case, names, "case");
 }
 
+static void choose_modes(const struct suite *suite, struct options *options, const char *names)
+{
+	choose(suite, options->mode_on, SUITE_MODES_MAX, find_mode, names, "mode");
+}
+
 static double parse_number(const char *text, double min, double max, const char *what)
 {
 	char *end;
@@ -98,6 +103,8 @@ static void set_defaults(const struct suite *suite, struct options *options)
 static void set_quick(const struct suite *suite, struct options *options)
 {
 	choose_cases(suite, options, suite->quick);
+	if (suite->quick_modes)
+		choose_modes(suite, options, suite->quick_modes);
 	options->seconds = 0.25;
 	options->rounds = 5;
 }
@@ -109,7 +116,7 @@ static void take_option(const struct suite *suite, struct options *options, int 
 		choose_cases(suite, options, value);
 		break;
 	case 'm':
-		choose(suite, options->mode_on, SUITE_MODES_MAX, find_mode, value, "mode");
+		choose_modes(suite, options, value);
 		break;
 	case 's':
 		options->seconds = parse_number(value, 0.1, 3600, "seconds");
@@ -142,6 +149,19 @@ static void take_option(const struct suite *suite, struct options *options, int 
 	}
 }
 
+static void leave_out_impossible(const struct suite *suite, struct options *options)
+{
+	for (unsigned m = 0; m < suite->n_modes; m++) {
+		const struct mode *mode = &suite->modes[m];
+		const char *reason = options->mode_on[m] && mode->lacks ? mode->lacks() : NULL;
+
+		if (!reason)
+			continue;
+		fprintf(stderr, "mode %s is left out: %s\n", mode->name, reason);
+		options->mode_on[m] = false;
+	}
+}
+
 void suite_parse(const struct suite *suite, struct options *options, int argc, char **argv)
 {
 	static const struct option names[] = {
@@ -157,13 +177,19 @@ void suite_parse(const struct suite *suite, struct options *options, int argc, c
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
+	bool cases = false, modes = false;
 	int option;
 
 	set_defaults(suite, options);
-	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		take_option(suite, options, option, optarg);
+		cases |= option == 'c';
+		modes |= option == 'm';
+	}
 	if (optind < argc)
 		give_up(BENCH_USAGE, "what is '%s'? (see --help)", argv[optind]);
+	options->every_pair = cases && modes;
+	leave_out_impossible(suite, options);
 }
 
 bool suite_extra_on(const struct suite *suite, const struct options *options, unsigned extra)
@@ -171,12 +197,35 @@ bool suite_extra_on(const struct suite *suite, const struct options *options, un
 	return options->case_on[suite->n_cases + extra];
 }
 
-static unsigned count(const bool *on, unsigned n)
+/* Whether a list with commas has the name. */
+static bool has(const char *names, const char *name)
+{
+	const size_t size = strlen(name);
+
+	for (; *names; names += strcspn(names, ","), names += *names == ',')
+		if (strcspn(names, ",") == size && strncmp(names, name, size) == 0)
+			return true;
+	return false;
+}
+
+bool suite_pair_on(const struct options *options, const char *kase, const struct mode *mode)
+{
+	return options->every_pair || !mode->cases || has(mode->cases, kase);
+}
+
+static bool is_on(const struct suite *suite, const struct options *options, unsigned c, unsigned m)
+{
+	return options->case_on[c] && options->mode_on[m] &&
+	       suite_pair_on(options, suite->cases[c].name, &suite->modes[m]);
+}
+
+/* The visits of a round. */
+static unsigned count(const struct suite *suite, const struct options *options)
 {
 	unsigned sum = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		sum += on[i];
+	for (unsigned i = 0; i < suite->n_cases * suite->n_modes; i++)
+		sum += is_on(suite, options, i / suite->n_modes, i % suite->n_modes);
 	return sum;
 }
 
@@ -206,8 +255,7 @@ static void visit_patiently(struct visit v[PHASES], const struct rig *rig, const
 void suite_measure(const struct suite *suite, const struct options *options, struct report *report,
 		   const struct rig *rig, struct conservation *sum)
 {
-	const unsigned all = options->rounds * count(options->case_on, suite->n_cases) *
-			     count(options->mode_on, suite->n_modes);
+	const unsigned all = options->rounds * count(suite, options);
 	unsigned done = 0;
 	struct visit v[PHASES];
 
@@ -216,7 +264,7 @@ void suite_measure(const struct suite *suite, const struct options *options, str
 		const struct traffic_case *kase = &suite->cases[c];
 		const struct mode *mode = &suite->modes[m];
 
-		if (!options->case_on[c] || !options->mode_on[m])
+		if (!is_on(suite, options, c, m))
 			continue;
 		visit_patiently(v, rig, mode, kase, options);
 		table_add(report, kase->name, mode->name, &v[WORKING]);
@@ -243,8 +291,7 @@ void suite_print_table(const struct suite *suite, const struct report *report)
 
 bool suite_print_conservation(const struct conservation *sum)
 {
-	bool kept = sum->received + sum->injected ==
-		    sum->sent + sum->dropped + sum->consumed + sum->held;
+	bool kept = sum->received + sum->injected == sum->sent + sum->dropped + sum->consumed + sum->held;
 
 	printf("\nreceived %" PRIu64 " + injected %" PRIu64 " %s sent %" PRIu64 " + dropped %" PRIu64
 	       " + consumed %" PRIu64 " + held %" PRIu64 "\n\n",

@@ -26,14 +26,16 @@ struct suite {
 	unsigned n_extras;
 	const struct mode *modes; /* each behind the one that it is compared with */
 	unsigned n_modes;
-	double seconds;    /* of a measurement, unless told */
-	unsigned rounds;   /* unless told */
-	const char *quick; /* the cases of --quick */
+	double seconds;          /* of a measurement, unless told */
+	unsigned rounds;         /* unless told */
+	const char *quick;       /* the cases of --quick */
+	const char *quick_modes; /* and its modes; NULL: all */
 };
 
 struct options {
 	bool case_on[SUITE_CASES_MAX]; /* the cases, then the extras */
 	bool mode_on[SUITE_MODES_MAX];
+	bool every_pair; /* of those, not only the cases that a mode meets unless told */
 	double seconds;
 	unsigned rounds;
 	struct placement placement;
@@ -49,6 +51,9 @@ struct conservation {
 void suite_parse(const struct suite *suite, struct options *options, int argc, char **argv);
 
 bool suite_extra_on(const struct suite *suite, const struct options *options, unsigned extra);
+
+/* Whether the mode shall meet that case or extra. */
+bool suite_pair_on(const struct options *options, const char *kase, const struct mode *mode);
 
 void suite_sum_up(struct conservation *sum, const struct forwarder_report *report);
 

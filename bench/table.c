@@ -4,7 +4,8 @@
 
 #include "table.h"
 
-#define STAGE_PREFIX "ns " /* of the metric of a stage's cost, in front of its path */
+#define STAGE_PREFIX      "ns "    /* of the metric of a stage's cost, in front of its path */
+#define ROUND_TRIP_PREFIX "us at " /* of that of a point of the distribution of round trips */
 
 static const struct metric {
 	const char *name;
@@ -39,6 +40,34 @@ static const struct metric *find_metric(const char *name)
 	return metric;
 }
 
+static void add_round_trips(struct report *report, const char *kase, const char *mode,
+			    const struct visit *visit)
+{
+	for (unsigned i = 0; !isnan(visit->p50_us) && i < VISIT_PERCENTS; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), ROUND_TRIP_PREFIX "%g", visit_percents[i]);
+		report_add(report, kase, mode, name, visit->percent_us[i]);
+	}
+}
+
+static void add_forwarder(struct report *report, const char *kase, const char *mode,
+			  const struct forwarder_report *told)
+{
+	if (told->received) {
+		report_add(report, kase, mode, "sleeps_per_packet",
+			   (double)told->sleeps / (double)told->received);
+		report_add(report, kase, mode, "wakes_per_packet",
+			   (double)told->wakes / (double)told->received);
+	}
+	for (unsigned i = 0; i < told->n; i++) {
+		char name[sizeof(STAGE_PREFIX) + sizeof(told->stages[i].path)];
+
+		snprintf(name, sizeof(name), STAGE_PREFIX "%s", told->stages[i].path);
+		report_add(report, kase, mode, name, told->stages[i].ns);
+	}
+}
+
 void table_add(struct report *report, const char *kase, const char *mode, const struct visit *visit)
 {
 	for (unsigned i = 0; i < countof(metrics); i++) {
@@ -47,18 +76,8 @@ void table_add(struct report *report, const char *kase, const char *mode, const 
 		if (!isnan(value))
 			report_add(report, kase, mode, metrics[i].name, value);
 	}
-	if (visit->report.received) {
-		report_add(report, kase, mode, "sleeps_per_packet",
-			   (double)visit->report.sleeps / (double)visit->report.received);
-		report_add(report, kase, mode, "wakes_per_packet",
-			   (double)visit->report.wakes / (double)visit->report.received);
-	}
-	for (unsigned i = 0; i < visit->report.n; i++) {
-		char name[sizeof(STAGE_PREFIX) + sizeof(visit->report.stages[i].path)];
-
-		snprintf(name, sizeof(name), STAGE_PREFIX "%s", visit->report.stages[i].path);
-		report_add(report, kase, mode, name, visit->report.stages[i].ns);
-	}
+	add_round_trips(report, kase, mode, visit);
+	add_forwarder(report, kase, mode, &visit->report);
 }
 
 /* "2.61 [2.55-2.70]"; with one value, "2.61". */
@@ -108,7 +127,7 @@ void table_print_progress(const struct report *report, const struct traffic_case
 
 	format_headline(text, sizeof(text), report, kase, mode);
 	format_ratio(ratio, sizeof(ratio), report, kase, mode);
-	printf("%4u/%u  %-8s %-9s %8.*f   so far %-30s", done, all, kase->name, mode->name,
+	printf("%4u/%u  %-9s %-13s %8.*f   so far %-30s", done, all, kase->name, mode->name,
 	       (int)metric->digits, series ? series->values[series->n - 1] * metric->scale : NAN, text);
 	if (mode->base)
 		printf(" = %s x %s", ratio, mode->base);
@@ -127,7 +146,7 @@ static bool is_measured(const struct report *report, const struct metric *metric
 
 void table_print_head(const struct report *report)
 {
-	printf("\n%-8s %-9s %-30s %-18s", "case", "mode", "median [min-max]", "x base");
+	printf("\n%-9s %-13s %-30s %-18s", "case", "mode", "median [min-max]", "x base");
 	for (unsigned i = 0; i < countof(metrics); i++)
 		if (is_measured(report, &metrics[i]))
 			printf(" %7s", metrics[i].heading);
@@ -142,7 +161,7 @@ void table_print_row(const struct report *report, const struct traffic_case *kas
 		return;
 	format_headline(text, sizeof(text), report, kase, mode);
 	format_ratio(ratio, sizeof(ratio), report, kase, mode);
-	printf("%-8s %-9s %-30s %-18s", kase->name, mode->name, text, ratio);
+	printf("%-9s %-13s %-30s %-18s", kase->name, mode->name, text, ratio);
 	for (unsigned i = 0; i < countof(metrics); i++) {
 		const struct series *series = report_series(report, kase->name, mode->name, metrics[i].name);
 
@@ -186,9 +205,26 @@ static void print_chain(const struct result *result, unsigned first, bool names)
 	putchar('\n');
 }
 
+/* Whether two chains have stages of the same names. */
+static bool same_stages(const struct result *a, unsigned i, const struct result *b, unsigned j)
+{
+	const unsigned first_a = i, first_b = j;
+
+	for (;; i++, j++) {
+		const bool in_a = i < a->n && same_chain(&a->series[first_a], &a->series[i]);
+		const bool in_b = j < b->n && same_chain(&b->series[first_b], &b->series[j]);
+
+		if (!in_a || !in_b)
+			return in_a == in_b;
+		if (strcmp(strchr(a->series[i].name, '/'), strchr(b->series[j].name, '/')) != 0)
+			return false;
+	}
+}
+
 void table_print_stages(const struct report *report)
 {
-	bool headed = false;
+	const struct result *headed = NULL;
+	unsigned head = 0;
 
 	for (unsigned r = 0; r < report->n; r++) {
 		const struct result *result = &report->results[r];
@@ -198,12 +234,13 @@ void table_print_stages(const struct report *report)
 
 			if (!chain_of(series) || (i && same_chain(&result->series[i - 1], series)))
 				continue;
-			if (!headed) {
-				printf("\n%-26s", "ns a packet");
+			if (!headed || !same_stages(headed, head, result, i)) {
+				printf("\n%-31s", "ns a packet");
 				print_chain(result, i, true);
+				headed = result;
+				head = i;
 			}
-			headed = true;
-			printf("%-8s %-9s %-7.*s", result->kase, result->mode,
+			printf("%-9s %-13s %-7.*s", result->kase, result->mode,
 			       (int)strcspn(chain_of(series), "/"), chain_of(series));
 			print_chain(result, i, false);
 		}

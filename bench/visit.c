@@ -14,6 +14,9 @@
 #define CALM     1000 /* round trips */
 #define CALM_P99 989  /* of them, sorted */
 
+const double visit_percents[VISIT_PERCENTS] = { 0,  1,  5,  10, 20, 30, 40,   50,  60,
+						70, 80, 90, 95, 98, 99, 99.5, 99.9 };
+
 struct sample {
 	uint64_t at;
 	uint64_t cpu_ns;
@@ -127,6 +130,8 @@ static void compute_round_trips(struct visit *visit, struct traffic_round_trips 
 	visit->p50_us = percentile_us(trips, 0.5);
 	visit->p99_us = percentile_us(trips, 0.99);
 	visit->p999_us = percentile_us(trips, 0.999);
+	for (unsigned i = 0; i < VISIT_PERCENTS; i++)
+		visit->percent_us[i] = percentile_us(trips, visit_percents[i] / 100);
 }
 
 /* A number of a flow may be missed long after it was sent, so that only the whole can be counted. */

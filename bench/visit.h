@@ -9,6 +9,10 @@
 #include "forwarder.h"
 #include "traffic.h"
 
+/* The points of the distribution of round trips that are kept, in percent. */
+#define VISIT_PERCENTS 17
+extern const double visit_percents[VISIT_PERCENTS];
+
 /* NaN: not measured in this case. */
 struct visit {
 	double seconds;
@@ -22,6 +26,7 @@ struct visit {
 	double cpu_s_per_gb;                 /* of received payload */
 	double p50_us, p99_us, p999_us;      /* round trips */
 	double calm_p99_us;                  /* the median of the p99 of every 1,000 round trips */
+	double percent_us[VISIT_PERCENTS];   /* round trips at those points */
 	struct forwarder_report report;
 };
 

@@ -25,6 +25,7 @@ enum { NONE = 0 };
 
 struct state {
 	uint64_t packets;
+	uint64_t segments;
 	uint64_t bytes;
 	uint64_t ipv4;
 	uint64_t ipv6;
@@ -84,12 +85,22 @@ static void count_interval(struct state *state, uint64_t arrival, uint64_t packe
 	__atomic_store_n(&state->last, last, __ATOMIC_RELAXED);
 }
 
+static uint64_t count_segments(const struct weir_work *work)
+{
+	uint64_t segments = 0;
+
+	for (uint32_t i = 0; i < work->n; i++)
+		segments += weir_buf_segments(&work->bufs[work->index[i]]);
+	return segments;
+}
+
 static unsigned stats_vector(struct weir_work *work)
 {
 	struct state *state = work->state;
 	const uint32_t n = work->n;
 	uint64_t arrival = work->bufs[work->index[0]].arrival;
 	uint64_t bytes = 0, ipv4 = 0, ipv6 = 0;
+	unsigned gso = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
 		const struct weir_buf *buf = &work->bufs[work->index[i]];
@@ -98,10 +109,12 @@ static unsigned stats_vector(struct weir_work *work)
 		bytes += buf->len;
 		ipv4 += buf->family == 4;
 		ipv6 += buf->family == 6;
+		gso |= buf->gso_type;
 	}
 	count_interval(state, arrival, n);
 	count_rate(state, arrival, n, bytes);
 	weir_count(&state->packets, n);
+	weir_count(&state->segments, WEIR_UNLIKELY(gso) ? count_segments(work) : n);
 	weir_count(&state->bytes, bytes);
 	weir_count(&state->ipv4, ipv4);
 	weir_count(&state->ipv6, ipv6);
@@ -170,6 +183,7 @@ void weir__stats_snapshot(const void *memory, uint64_t now, struct weir_stats_sn
 	const struct state *state = memory;
 
 	snapshot->packets = load(&state->packets);
+	snapshot->segments = load(&state->segments);
 	snapshot->bytes = load(&state->bytes);
 	snapshot->ipv4 = load(&state->ipv4);
 	snapshot->ipv6 = load(&state->ipv6);

@@ -27,6 +27,7 @@ struct weir_rate {
 
 struct weir_stats_snapshot {
 	uint64_t packets;
+	uint64_t segments; /* that these stand for: a super-packet is one packet, and many of these */
 	uint64_t bytes;
 	uint64_t ipv4;
 	uint64_t ipv6;

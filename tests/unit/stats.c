@@ -75,6 +75,7 @@ static void counts_packets_bytes_and_families(void **state)
 	assert_int_equal(buf->family, 0);
 	weir__stats_snapshot(stage.state, SECOND, &now);
 	assert_int_equal(now.packets, 35);
+	assert_int_equal(now.segments, 35);
 	assert_int_equal(now.bytes, 300 + 31 * 1500 + 60);
 	assert_int_equal(now.ipv4, 3);
 	assert_int_equal(now.ipv6, 31);
@@ -84,6 +85,27 @@ static void counts_packets_bytes_and_families(void **state)
 	assert_int_equal(stage_counter(&stage, "ipv4"), 3);
 	assert_int_equal(stage_counter(&stage, "ipv6"), 31);
 	assert_int_equal(stage_counter(&stage, "other"), 1);
+	stage_close(&stage);
+}
+
+static void counts_what_super_packets_stand_for(void **state)
+{
+	struct weir_stats_snapshot now;
+	struct stage stage;
+	struct weir_buf *buf;
+
+	(void)state;
+	configure(&stage, ROW(weir_stats()));
+	stage_add(&stage, "abcdefgh", 8);
+	buf = stage_add(&stage, "hhhhpppppppppp", 14); /* 10 bytes behind 4 of headers, 3 in each segment */
+	buf->gso_type = WEIR_GSO_UDP;
+	buf->gso_size = 3;
+	buf->hdr_len = 4;
+	run(&stage);
+	weir__stats_snapshot(stage.state, 1, &now);
+	assert_int_equal(now.packets, 2);
+	assert_int_equal(now.segments, 5);
+	assert_int_equal(now.bytes, 22);
 	stage_close(&stage);
 }
 
@@ -354,6 +376,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_zero_before_the_first_packet),
 		cmocka_unit_test(counts_packets_bytes_and_families),
+		cmocka_unit_test(counts_what_super_packets_stand_for),
 		cmocka_unit_test(counts_families_of_a_mixed_vector),
 		cmocka_unit_test(sorts_sizes_by_powers_of_two),
 		cmocka_unit_test(sorts_intervals_by_powers_of_two),
