@@ -210,7 +210,7 @@ static void coalesce(struct weir__worker *worker, const struct weir__op *op, str
 	coalesce->bufs = worker->pool->bufs;
 	coalesce->layer = config->layer;
 	coalesce->framing = config->framing;
-	coalesce->offload = config->offload;
+	coalesce->offload = config->offload | WEIR_OFFLOAD_CSUM; /* which all kinds need */
 	coalesce->headroom = worker->pool->headroom;
 	coalesce->jumbo = stash->index;
 	coalesce->n_jumbo = stash->n;
@@ -218,6 +218,8 @@ static void coalesce(struct weir__worker *worker, const struct weir__op *op, str
 	weir__check_pass(worker->pool, stash->index + coalesce->n_jumbo, stash->n - coalesce->n_jumbo,
 			 WEIR__OWNER_POOL, WEIR__OWNER_WORKER, op->row->path);
 	stash->n = coalesce->n_jumbo;
+	if (stash->n) /* the next one may have been begun in vain */
+		weir__check_unused(worker->pool, stash->index[stash->n - 1]);
 	if (!coalesce->made)
 		return;
 	vector->n = (uint16_t)coalesce->n;
