@@ -32,6 +32,11 @@ uint32_t rig_address(enum side side)
 	return addresses[side];
 }
 
+const char *rig_prefix(enum side side)
+{
+	return prefixes[side];
+}
+
 static bool write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -77,6 +82,8 @@ static void make_netns(struct rig *rig, enum side side)
 			strerror(errno));
 	if (!write_file("/proc/sys/net/ipv4/tcp_no_metrics_save", "1"))
 		fprintf(stderr, "warning: TCP remembers earlier connections: %s\n", strerror(errno));
+	/* Nobody shall send but the traffic. Fails where there is no IPv6. */
+	write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
 }
 
 /* With the settings that every forwarder shall find: what the device is made with stays when it is closed. */

@@ -268,7 +268,7 @@ void suite_measure(const struct suite *suite, const struct options *options, str
 
 		if (!is_on(suite, options, c, m))
 			continue;
-		visit_patiently(v, rig, mode, kase, options);
+		visit_patiently(v, mode->rig ? mode->rig : rig, mode, kase, options);
 		table_add(report, kase->name, mode->name, &v[WORKING]);
 		if (mode->rest)
 			table_add(report, kase->name, mode->base, &v[RESTING]);
