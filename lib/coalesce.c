@@ -8,10 +8,12 @@
 #include "ethernet.h"
 #include "framing.h"
 #include "ip.h"
-#include "pool.h"
 
 #define TCP_HEADER 20
 #define UDP_HEADER 8
+
+#define LONGEST \
+	65535 /* bytes of a super-packet with all headers, so that the IP header can tell its length */
 
 #define TCP_PSH 0x08
 #define TCP_ACK 0x10
@@ -281,7 +283,7 @@ static bool has_next_numbers(const struct item *item, const struct packet *packe
 static bool follows(const struct item *item, const struct packet *packet)
 {
 	return !item->closed && packet->payload <= item->first.payload &&
-	       packet->header + item->payload + packet->payload <= WEIR__JUMBO_PACKET &&
+	       packet->header + item->payload + packet->payload <= LONGEST &&
 	       have_same_headers(&item->first, packet) && has_next_numbers(item, packet) &&
 	       have_same_metadata(item->first.buf, packet->buf);
 }
