@@ -234,7 +234,7 @@ static inline void write_tcp(const struct weir__segments *segments, uint32_t k, 
 		flags &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 	memcpy(tcp + TCP_SEQUENCE, &sequence, sizeof(sequence));
 	tcp[TCP_FLAGS] = flags;
-	sum += sequence + htons((uint16_t)(first[TCP_DATA_OFFSET] << 8 | flags));
+	sum += (uint64_t)sequence + htons((uint16_t)(first[TCP_DATA_OFFSET] << 8 | flags));
 	store_word(tcp + TCP_CHECKSUM, weir__checksum_finish(sum));
 }
 

@@ -173,7 +173,7 @@ static inline struct nature plain_nature(const struct merge *merge, const struct
 				   (transport[13] == 0x10 || transport[13] == 0x18);
 	}
 	nature.candidate = nature.candidate && nature.header < buf->len && !buf->gso_type &&
-			   (plain_offload(ip) & ~merge->result.offload) == 0;
+			   (plain_offload(ip) & ~merge->result.offload & ~WEIR_OFFLOAD_CSUM) == 0;
 	if (buf->flags & WEIR_BUF_NEEDS_CSUM)
 		nature.candidate = nature.candidate && buf->csum_start == transport - buf->data &&
 				   buf->csum_offset == (nature.flow[0] == IPPROTO_TCP ? 16 : 6);
@@ -270,7 +270,7 @@ static inline void plain_expect(struct merge *merge)
 		memcpy(merge->bytes[i], buf->data, buf->len);
 		memcpy(merge->whole[i], buf->data, buf->len);
 		merge->nature[i] = plain_nature(merge, buf);
-		if (merge->nature[i].candidate && buf->flags & WEIR_BUF_NEEDS_CSUM)
+		if (merge->nature[i].known && buf->flags & WEIR_BUF_NEEDS_CSUM)
 			plain_complete(merge->whole[i] + merge->nature[i].network,
 				       buf->len - merge->nature[i].network);
 		plain_take(merge, i, &jumbos);

@@ -29,5 +29,6 @@
 #include <weir/stage.h>
 #include <weir/stats.h>
 #include <weir/tun.h>
+#include <weir/tun_queue.h>
 
 #endif

@@ -34,8 +34,8 @@ static const struct weir_counter counters[] = {
 /* The parts of the device that belong to a network namespace from descriptors. */
 struct descriptors {
 	const char *path;
-	int fd; /* or a negative errno */
-	struct weir__netlink *netlink;
+	int fd;                        /* or a negative errno */
+	struct weir__netlink *netlink; /* NULL: none */
 	struct weir_error *err;
 };
 
@@ -46,7 +46,7 @@ static int open_here(void *data)
 	descriptors->fd = open(descriptors->path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (descriptors->fd < 0)
 		descriptors->fd = -errno;
-	return weir__netlink_open(descriptors->netlink, descriptors->err);
+	return descriptors->netlink ? weir__netlink_open(descriptors->netlink, descriptors->err) : 0;
 }
 
 static int open_failed(const char *path, int error, struct weir_error *err)
@@ -60,6 +60,23 @@ static int open_failed(const char *path, int error, struct weir_error *err)
 	else if (error == ENOENT || error == ENXIO || error == ENODEV)
 		advice = ": load the module (modprobe tun), or give the container the device";
 	return weir_failed(err, -error, "%s: %s%s", path, strerror(error), advice);
+}
+
+int weir__tun_open_file(int netns, const char *path, struct weir__netlink *netlink, struct weir_error *err)
+{
+	struct descriptors descriptors = {
+		.path = path ? path : "/dev/net/tun",
+		.fd = -1,
+		.netlink = netlink,
+		.err = err,
+	};
+	int rc = weir__netns_run(netns, open_here, &descriptors, err);
+
+	if (rc == 0 && descriptors.fd < 0)
+		return open_failed(descriptors.path, -descriptors.fd, err);
+	if (rc && descriptors.fd >= 0)
+		close(descriptors.fd);
+	return rc ? rc : descriptors.fd;
 }
 
 static int attach_failed(const struct weir__tun *tun, int error, struct weir_error *err)
@@ -76,9 +93,7 @@ static int attach_failed(const struct weir__tun *tun, int error, struct weir_err
 	return weir_failed(err, -error, "%s device %s: %s%s", kind, tun->name, strerror(error), advice);
 }
 
-/* TUNSETIFF on the descriptor, which has no device yet, or none any more. Tells whether the device was there
- * before. */
-static int attach(struct weir__tun *tun, bool *found, struct weir_error *err)
+int weir__tun_attach(struct weir__tun *tun, bool *found, struct weir_error *err)
 {
 	struct ifreq request = { .ifr_flags = (short)tun->flags };
 	struct ifreq now = { 0 };
@@ -96,7 +111,7 @@ static int attach(struct weir__tun *tun, bool *found, struct weir_error *err)
 		return weir_failed(err, -EINVAL, "device %s: asked for flags 0x%x, it has 0x%x", tun->name,
 				   tun->flags & kind, now.ifr_flags & kind);
 	*found = now.ifr_flags & IFF_PERSIST;
-	return weir__tun_set_offload(tun, err);
+	return 0;
 }
 
 /* Last, so that nothing stays behind when something before it fails. The ioctls take values, no pointers. */
@@ -159,10 +174,17 @@ static int configure(struct weir__tun *tun, const struct weir_tun *options, cons
 static int adopt(struct weir__tun *tun, struct weir__link *now, struct weir_error *err)
 {
 	bool found = false;
-	int rc = attach(tun, &found, err);
+	int rc = weir__tun_attach(tun, &found, err);
 
 	if (rc == 0)
 		rc = weir__link_find(&tun->netlink, tun->name, now, err);
+	/* With many queues, the kernel lets anybody in who may attach, and gives him a share of the flows. */
+	if (rc == 0 && now->queues > 1)
+		rc = attach_failed(tun, EBUSY, err);
+	if (rc == 0)
+		rc = weir__tun_set_offload(tun, err);
+	if (rc == 0)
+		rc = weir__tun_steer(tun, err);
 	if (rc)
 		return rc;
 	tun->index = now->index;
@@ -172,24 +194,13 @@ static int adopt(struct weir__tun *tun, struct weir__link *now, struct weir_erro
 
 static int open_descriptors(struct weir__tun *tun, const struct weir_tun *options, struct weir_error *err)
 {
-	struct descriptors descriptors = {
-		.path = options->device_path ? options->device_path : "/dev/net/tun",
-		.fd = -1,
-		.netlink = &tun->netlink,
-		.err = err,
-	};
-	int rc;
-
 	if (options->netns) {
 		tun->netns = weir__netns_open(options->netns, err);
 		if (tun->netns < 0)
 			return tun->netns;
 	}
-	rc = weir__netns_run(tun->netns, open_here, &descriptors, err);
-	tun->fd = descriptors.fd;
-	if (rc)
-		return rc;
-	return descriptors.fd < 0 ? open_failed(descriptors.path, -descriptors.fd, err) : 0;
+	tun->fd = weir__tun_open_file(tun->netns, options->device_path, &tun->netlink, err);
+	return tun->fd < 0 ? tun->fd : 0;
 }
 
 static void release(struct weir__tun *tun)
@@ -199,6 +210,8 @@ static void release(struct weir__tun *tun)
 		close(tun->fd);
 	if (tun->netns >= 0)
 		close(tun->netns);
+	if (tun->steering >= 0)
+		close(tun->steering);
 	free(tun->config.entries);
 	free(tun->piece);
 }
@@ -210,12 +223,14 @@ static int tun_open(void *state, const void *opts, struct weir_endpoint_info *in
 	struct weir__link now;
 	int rc;
 
+	tun->device = tun;
 	tun->fd = -1;
 	tun->netns = -1;
+	tun->steering = -1;
 	tun->tap = options->tap;
 	tun->packet_information = options->packet_information;
 	tun->flags = (options->tap ? IFF_TAP : IFF_TUN) | (options->packet_information ? 0 : IFF_NO_PI) |
-		     (options->exclusive ? IFF_TUN_EXCL : 0);
+		     (options->exclusive ? IFF_TUN_EXCL : 0) | (options->queues > 1 ? IFF_MULTI_QUEUE : 0);
 	tun->offload = weir__tun_offload(options);
 	if (tun->offload)
 		tun->flags |= IFF_VNET_HDR;
@@ -225,6 +240,8 @@ static int tun_open(void *state, const void *opts, struct weir_endpoint_info *in
 	snprintf(tun->name, sizeof(tun->name), "%s", options->device ? options->device : options->name);
 	tun->piece = calloc(1, WEIR__VNET + WEIR__JUMBO_PACKET);
 	rc = tun->piece ? open_descriptors(tun, options, err) : weir_failed(err, -ENOMEM, "no memory");
+	if (rc == 0)
+		rc = weir__tun_steering_open(tun, options, err);
 	if (rc == 0)
 		rc = adopt(tun, &now, err);
 	if (rc == 0)
@@ -329,7 +346,7 @@ static int read_large(struct weir__tun *tun, struct weir_reader *reader)
 static int tun_read(void *state, struct weir_reader *reader)
 {
 	struct weir__tun *tun = state;
-	const uint32_t frame_max = __atomic_load_n(&tun->frame_max, __ATOMIC_RELAXED);
+	const uint32_t frame_max = __atomic_load_n(&tun->device->frame_max, __ATOMIC_RELAXED);
 
 	if (tun->offload)
 		return weir__tun_vnet_read(tun, reader);
@@ -421,6 +438,12 @@ static const struct weir_option tun_options[] = {
 	WEIR_OPTION(struct weir_tun, down, BOOL, "do not bring it up"),
 	WEIR_OPTION(struct weir_tun, no_ipv6, BOOL, "no IPv6 on the device"),
 	WEIR_OPTION(struct weir_tun, queue_length, U32, "packets that the kernel holds for us; default 1000"),
+	WEIR_OPTION(struct weir_tun, queues, U32, "at the most, up to 256; default 1"),
+	WEIR_OPTION(
+		struct weir_tun, steering, STRING,
+		"with queues: file of an eBPF program that chooses one; default the kernel's hash of flows"),
+	WEIR_OPTION(struct weir_tun, steering_program, STRING, "its name; default the only one of the file"),
+	WEIR_OPTION(struct weir_tun, steering_fd, INT, "instead: descriptor of a loaded program"),
 	WEIR_OPTION(struct weir_tun, no_offload, U32, "offloads to do without, by bit; default none"),
 	WEIR_OPTION(struct weir_tun, no_gather, BOOL, "do not put segments together in front of the device"),
 	WEIR_OPTION(struct weir_tun, owner, I64, "with persist, the uid that may attach; 0: leave it"),
@@ -444,6 +467,24 @@ const struct weir_endpoint_type weir_tun_type = {
 	.open = tun_open,
 	.close = tun_close,
 	.recover = tun_recover,
+	.read = tun_read,
+	.write = tun_write,
+};
+
+/* A further queue is read and written as the first one is. */
+const struct weir_endpoint_type weir_tun_queue_type = {
+	.name = "tun_queue",
+	.help = "one more queue of a TUN or TAP device of Linux",
+	.of = &weir_tun_type,
+	.reasons = reasons,
+	.counters = counters,
+	.options = weir__tun_queue_options,
+	.options_size = sizeof(struct weir_tun_queue),
+	.state_size = sizeof(struct weir__tun),
+	.check = weir__tun_queue_check,
+	.open = weir__tun_queue_open,
+	.close = weir__tun_queue_close,
+	.recover = weir__tun_queue_recover,
 	.read = tun_read,
 	.write = tun_write,
 };

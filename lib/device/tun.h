@@ -4,7 +4,7 @@
 #define WEIR__TUN_H
 
 #include <weir/endpoint.h>
-#include <weir/tun.h>
+#include <weir/tun_queue.h>
 
 #include <linux/if_tun.h>
 
@@ -14,6 +14,7 @@
 #define WEIR__TUN_MTU_MAX  65535
 #define WEIR__TUN_MTU      1500 /* that the kernel gives a new device */
 #define WEIR__TUN_MTU_IPV6 1280
+#define WEIR__TUN_QUEUES   256  /* of a device, that the kernel allows */
 #define WEIR__TUN_QUEUE    1000 /* packets; the kernel's own 500 overflow within one burst of TCP */
 
 /* An address or a route of the device. */
@@ -45,6 +46,7 @@ enum {
 };
 
 struct weir__tun {
+	struct weir__tun *device; /* whose queue this is: itself, or what a weir_tun_queue is of */
 	int fd;
 	uint32_t offload;    /* WEIR_OFFLOAD_… of the options and of this kernel; 0: no virtio_net header */
 	uint8_t *piece;      /* room for one, with offload: the writer's */
@@ -67,6 +69,7 @@ struct weir__tun {
 	int64_t group;
 	int netns; /* -1: the caller's */
 	uint32_t index;
+	int steering;                 /* the program that chooses the queue; -1: the kernel's hash */
 	struct weir__netlink netlink; /* in the device's namespace */
 	struct weir__tun_config config;
 };
@@ -99,8 +102,37 @@ int weir__tun_set_offload(struct weir__tun *tun, struct weir_error *err);
 int weir__tun_vnet_read(struct weir__tun *tun, struct weir_reader *reader);
 uint32_t weir__tun_vnet_write(struct weir__tun *tun, struct weir_writer *writer);
 
-/* tun.c: drops the packet whose write failed and returns true; or false, for the writer cannot go on. */
+/* tun.c. */
+
+/* Drops the packet whose write failed and returns true; or false, for the writer cannot go on. */
 bool weir__tun_drop_failed(struct weir_writer *writer, uint32_t i, int error);
+
+/* /dev/net/tun, or what path says (NULL: nothing), in a network namespace (-1: the caller's). Returns a
+ * descriptor or a negative errno. Opens the netlink socket there too, unless it is NULL. */
+int weir__tun_open_file(int netns, const char *path, struct weir__netlink *netlink, struct weir_error *err);
+
+/* TUNSETIFF on the descriptor, which has no device yet, or none any more. Tells whether a persistent device
+ * was there before. */
+int weir__tun_attach(struct weir__tun *tun, bool *found, struct weir_error *err);
+
+/* tun_queue.c: the functions of weir_tun_queue_type that are not those of the device. */
+int weir__tun_queue_check(const void *opts, struct weir_endpoint_info *info, struct weir_error *err);
+int weir__tun_queue_open(void *state, const void *opts, struct weir_endpoint_info *info,
+			 struct weir_error *err);
+void weir__tun_queue_close(void *state);
+int weir__tun_queue_recover(void *state, struct weir_error *err);
+extern const struct weir_option weir__tun_queue_options[];
+
+/* tun_steering.c: which queue a packet comes by. */
+int weir__tun_steering_check(const struct weir_tun *options, struct weir_error *err);
+/* Loads the program, or takes the one that was given. */
+int weir__tun_steering_open(struct weir__tun *tun, const struct weir_tun *options, struct weir_error *err);
+/* Gives it to the device. */
+int weir__tun_steer(const struct weir__tun *tun, struct weir_error *err);
+
+/* tun_program.c, or tun_no_program.c in a library without libbpf: loads the program of that name (NULL: the
+ * only one) from an ELF file. Returns its descriptor or a negative errno. */
+int weir__tun_program_load(const char *path, const char *name, struct weir_error *err);
 
 /* tun_control.c: makes the device what the configuration says, all of it, whatever is there already. */
 int weir__tun_apply(struct weir__tun *tun, struct weir_error *err);

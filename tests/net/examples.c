@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The examples of docs/examples, run as a user runs them, with traffic of the kernel from one network
- * namespace to another through them: examples COMPOSE SESSION
+ * namespace to another through them: examples COMPOSE SESSION QUEUES
  */
 #include "namespace.h"
 
@@ -26,7 +26,7 @@
 enum side { HERE, THERE, SIDES };
 
 static int netns[SIDES];
-static const char *programs[2]; /* compose, session */
+static const char *programs[3]; /* compose, session, queues */
 
 static void enter(enum side side)
 {
@@ -246,6 +246,14 @@ static bool may_pin(void)
 	return sched_getaffinity(0, sizeof(cpus), &cpus) == 0 && CPU_ISSET(0, &cpus) && CPU_ISSET(1, &cpus);
 }
 
+static void need_processors(void)
+{
+	if (may_pin())
+		return;
+	print_message("skipped: the example may not use the processors 0 and 1\n");
+	skip();
+}
+
 static void composes(void **state)
 {
 	static const uint8_t own[6] = { 0x02, 0, 0, 0, 0, 1 };
@@ -254,10 +262,7 @@ static void composes(void **state)
 	struct program program;
 
 	(void)state;
-	if (!may_pin()) {
-		print_message("compose is skipped: it may not use the processors 0 and 1\n");
-		skip();
-	}
+	need_processors();
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", netns[THERE]);
 	start(&program, HERE, argv, "running\n");
 	enter(THERE);
@@ -269,6 +274,31 @@ static void composes(void **state)
 	assert_true(packets_of(&program, "outbound/stats") >= CHUNKS);
 	assert_true(packets_of(&program, "outbound/ring") >= CHUNKS);
 	assert_true(packets_of(&program, "inbound/stats") >= CHUNKS);
+}
+
+/* --- queues --- */
+
+/* Each at ports of the kernel's choice, so that they come by different queues. */
+#define FLOWS 40
+
+static void spreads_flows(void **state)
+{
+	char path[32];
+	const char *const argv[] = { programs[2], "0", path, NULL };
+	struct program program;
+
+	(void)state;
+	need_processors();
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", netns[THERE]);
+	start(&program, HERE, argv, "running\n");
+	for (unsigned i = 0; i < FLOWS; i++)
+		pass_datagrams("10.9.0.2", "10.9.0.1");
+	pass_stream("10.9.0.2", "10.9.0.1");
+	finish(&program);
+	assert_true(packets_of(&program, "outbound0/stats") > 0);
+	assert_true(packets_of(&program, "outbound1/stats") > 0);
+	assert_true(packets_of(&program, "inbound0/stats") > 0);
+	assert_true(packets_of(&program, "inbound1/stats") > 0);
 }
 
 /* --- session --- */
@@ -381,14 +411,16 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(composes),
+		cmocka_unit_test(spreads_flows),
 		cmocka_unit_test(a_session_carries_packets),
 		cmocka_unit_test(a_session_carries_packets_over_ipv6),
 	};
 
-	if (argc != 3)
+	if (argc != 4)
 		return 2;
 	programs[0] = argv[1];
 	programs[1] = argv[2];
+	programs[2] = argv[3];
 	namespace_enter();
 	make_sides();
 	return cmocka_run_group_tests(tests, make_wire, NULL);

@@ -197,6 +197,22 @@ static void checks_owners(void **state)
 		.persist = true, .owner = 1, .group = 1);
 }
 
+static void checks_steering(void **state)
+{
+	(void)state;
+	accepts("tun0", .queues = 2, .steering = "steer.bpf.o", .steering_program = "steer");
+	accepts("tun0", .queues = 256, .steering_fd = STDERR_FILENO);
+	refuses("queues: 257 is more than 256", "tun0", .queues = 257);
+	refuses("steering: is empty", "tun0", .queues = 2, .steering = "");
+	refuses("steering: needs queues of 2 or more", "tun0", .steering = "steer.bpf.o");
+	refuses("steering_fd: needs queues of 2 or more", "tun0", .queues = 1, .steering_fd = STDERR_FILENO);
+	refuses("steering_program: 'steer' needs steering, the file that it is in", "tun0", .queues = 2,
+		.steering_program = "steer");
+	refuses("steering_fd: -1: Bad file descriptor", "tun0", .queues = 2, .steering_fd = -1);
+	refuses("steering_fd: give it or steering, not both", "tun0", .queues = 2, .steering = "steer.bpf.o",
+		.steering_fd = STDERR_FILENO);
+}
+
 static void reports_every_problem(void **state)
 {
 	(void)state;
@@ -229,6 +245,7 @@ static int make_fake(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fake->fds), 0);
 	for (int i = 0; i < 2; i++)
 		setsockopt(fake->fds[i], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	fake->tun.device = &fake->tun;
 	fake->tun.fd = fake->fds[0];
 	fake->tun.frame_max = 1500;
 	io_init(&fake->io);
@@ -412,6 +429,7 @@ int main(void)
 		cmocka_unit_test(checks_addresses),
 		cmocka_unit_test(checks_routes),
 		cmocka_unit_test(checks_owners),
+		cmocka_unit_test(checks_steering),
 		cmocka_unit_test(reports_every_problem),
 		cmocka_unit_test_setup_teardown(goes_over_to_long_reads, make_fake, free_fake),
 		cmocka_unit_test_setup_teardown(reads_long_at_once_for_a_large_mtu, make_fake, free_fake),
