@@ -51,7 +51,7 @@ struct weir__tun {
 	int fd;
 	uint32_t offload;    /* WEIR_OFFLOAD_… of the options and of this kernel; 0: no virtio_net header */
 	uint8_t *piece;      /* room for one, with offload: the writer's */
-	uint32_t next_piece; /* of the packet to be written next; 0: it was not begun */
+	uint32_t next_piece; /* of the super-packet that is being written in pieces */
 	uint64_t refused;    /* super-packets that the kernel refused */
 	uint64_t cut;        /* super-packets that were written in pieces */
 	struct weir__uring uring; /* the writer's */
