@@ -46,18 +46,6 @@ static uint64_t us_since(uint64_t begin)
 /* --- preparing: all that can fail, beside the traffic -----------------------------------------------------
  */
 
-static int open_endpoints(struct apply *apply)
-{
-	int rc = 0;
-
-	for (unsigned i = 0; rc == 0 && i < apply->new->n_endpoints; i++)
-		if (!weir__shape_has_endpoint(apply->old, apply->new->endpoints[i]))
-			rc = weir__endpoint_open(apply->new->endpoints[i], apply->plan->endpoints[i].options,
-						 apply->err);
-	weir__error_at(apply->err, "%s", "");
-	return rc;
-}
-
 static int start_workers(struct apply *apply)
 {
 	int rc = 0;
@@ -145,7 +133,7 @@ static int prepare(struct apply *apply)
 	if (rc == 0)
 		rc = grow_pool(apply);
 	if (rc == 0)
-		rc = open_endpoints(apply);
+		rc = weir__shape_open(apply->new, apply->old, apply->plan);
 	if (rc == 0)
 		rc = start_workers(apply);
 	if (rc == 0)

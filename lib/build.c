@@ -44,12 +44,16 @@ static uint32_t capacity_of(const struct weir__plan_row *row)
 /* --- parts ------------------------------------------------------------------------------------------------
  */
 
-static struct weir__endpoint *same_endpoint(const struct weir__shape *old,
+static struct weir__endpoint *same_endpoint(const struct builder *builder,
 					    const struct weir__plan_endpoint *wanted)
 {
+	const struct weir__shape *old = builder->old;
 	struct weir__endpoint *endpoint = old ? weir__shape_endpoint(old, wanted->name) : NULL;
 
 	if (!endpoint || endpoint->type != wanted->type)
+		return NULL;
+	/* A part goes with its whole. */
+	if (wanted->whole != WEIR__NONE && !same_endpoint(builder, &builder->plan->endpoints[wanted->whole]))
 		return NULL;
 	/* Without a table, nobody can tell. */
 	if (!wanted->type->options ||
@@ -64,7 +68,7 @@ static int add_endpoints(struct builder *builder)
 
 	for (unsigned i = 0; i < builder->plan->n_endpoints; i++) {
 		const struct weir__plan_endpoint *wanted = &builder->plan->endpoints[i];
-		struct weir__endpoint *endpoint = same_endpoint(builder->old, wanted);
+		struct weir__endpoint *endpoint = same_endpoint(builder, wanted);
 
 		if (!endpoint)
 			endpoint = weir__endpoint_new(wanted->type, wanted->name, wanted->options,
@@ -73,6 +77,9 @@ static int add_endpoints(struct builder *builder)
 			return -ENOMEM;
 		shape->endpoints[shape->n_endpoints++] = endpoint;
 	}
+	for (unsigned i = 0; i < shape->n_endpoints; i++)
+		if (builder->plan->endpoints[i].whole != WEIR__NONE)
+			shape->endpoints[i]->whole = shape->endpoints[builder->plan->endpoints[i].whole];
 	return 0;
 }
 

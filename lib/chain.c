@@ -12,14 +12,6 @@
 #include "plan.h"
 #include "registry.h"
 
-static uint32_t find_endpoint(const struct weir__plan *plan, const char *name)
-{
-	for (uint32_t i = 0; i < plan->n_endpoints; i++)
-		if (plan->endpoints[i].name && strcmp(plan->endpoints[i].name, name) == 0)
-			return i;
-	return WEIR__NONE;
-}
-
 static uint32_t find_worker(const struct weir__plan *plan, const char *name)
 {
 	for (uint32_t i = 0; i < plan->n_workers; i++)
@@ -39,7 +31,7 @@ static uint32_t find_chain(const struct weir__plan *plan, const char *name)
 /* The endpoint of a reader or a writer; WEIR__NONE after a problem. */
 static uint32_t resolve_endpoint(struct weir__plan *plan, const char *name)
 {
-	uint32_t endpoint = name ? find_endpoint(plan, name) : WEIR__NONE;
+	uint32_t endpoint = name ? weir__plan_find_endpoint(plan, name) : WEIR__NONE;
 
 	if (!name)
 		weir_invalid(plan->err, "endpoint", "missing");
@@ -135,7 +127,7 @@ static enum weir_framing writer_framing(const struct weir__plan *plan, const str
 
 		if (chain->stages[i].type != &weir_write_type || !options || !options->endpoint)
 			continue;
-		endpoint = find_endpoint(plan, options->endpoint);
+		endpoint = weir__plan_find_endpoint(plan, options->endpoint);
 		return endpoint == WEIR__NONE ? WEIR_FRAMING_RAW : plan->endpoints[endpoint].info.framing;
 	}
 	return WEIR_FRAMING_RAW;

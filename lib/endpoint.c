@@ -34,9 +34,12 @@ int weir__endpoint_open(struct weir__endpoint *endpoint, const void *options, st
 	int rc;
 
 	weir__error_at(err, "endpoint %s", endpoint->name);
+	if (endpoint->whole)
+		endpoint->info.whole = endpoint->whole->state;
 	rc = endpoint->type->open(endpoint->state, options, &endpoint->info, err);
 	if (rc < 0)
 		return weir__error_word(err, 0, rc);
+	endpoint->info.whole_options = NULL;
 	endpoint->open = true;
 	return 0;
 }

@@ -15,7 +15,8 @@ struct weir__endpoint {
 	uint32_t status; /* enum weir_endpoint_state; set by a worker to DEAD or ENDED, by recovery to UP */
 	int error;       /* written before status becomes DEAD */
 	bool open;
-	void *options; /* a copy, to tell what a later configuration changes */
+	const struct weir__endpoint *whole; /* that it is a part of; NULL: of none */
+	void *options;                      /* a copy, to tell what a later configuration changes */
 };
 
 struct weir__worker;

@@ -365,8 +365,24 @@ static void check_counts(struct weir__plan *plan)
 	}
 }
 
+/* What comes to an endpoint with parts comes by each of them. */
+static void check_parts(struct weir__plan *plan)
+{
+	for (unsigned i = 0; i < plan->n_endpoints; i++) {
+		const struct weir__plan_endpoint *endpoint = &plan->endpoints[i];
+
+		if (endpoint->reader != WEIR__NONE || (!endpoint->parts && endpoint->whole == WEIR__NONE))
+			continue;
+		weir__error_at(plan->err, "endpoint %s", endpoint->name);
+		weir_failed(plan->err, -EINVAL,
+			    "no chain reads it, and a part of what comes to '%s' would be lost",
+			    endpoint->parts ? endpoint->name : plan->endpoints[endpoint->whole].name);
+	}
+}
+
 void weir__plan_flow(struct weir__plan *plan)
 {
+	check_parts(plan);
 	follow_readers(plan);
 	check_counts(plan);
 	check_fused_circles(plan);

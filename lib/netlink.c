@@ -122,6 +122,8 @@ static int take_tun_attribute(const struct nlattr *attribute, void *data)
 
 	if (mnl_attr_get_type(attribute) == IFLA_TUN_PI)
 		link->packet_information = mnl_attr_get_u8(attribute);
+	if (mnl_attr_get_type(attribute) == IFLA_TUN_NUM_QUEUES)
+		link->queues = mnl_attr_get_u32(attribute);
 	return MNL_CB_OK;
 }
 

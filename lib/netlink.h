@@ -28,6 +28,7 @@ struct weir__link {
 	uint8_t mac[6]; /* zero if it has none */
 	uint64_t tx_dropped;
 	bool packet_information; /* of a TUN or TAP device: it has struct tun_pi in front of its packets */
+	uint32_t queues;         /* of one with many queues: the descriptors that have one; else 0 */
 };
 
 struct weir__address {

@@ -55,8 +55,7 @@ static int build(struct weir_pipeline *pipeline, struct weir__plan *plan)
 	if (rc < 0)
 		return rc;
 	shape = pipeline->shape;
-	for (unsigned i = 0; rc == 0 && i < shape->n_endpoints; i++)
-		rc = weir__endpoint_open(shape->endpoints[i], plan->endpoints[i].options, plan->err);
+	rc = weir__shape_open(shape, NULL, plan);
 	for (unsigned i = 0; i < shape->n_workers; i++)
 		weir__worker_publish(shape->workers[i], shape->programs[i]);
 	for (unsigned i = 0; rc == 0 && i < shape->n_endpoints; i++)

@@ -12,6 +12,14 @@
 #define SPIN_MAX_US  1000
 #define NAME_MAX_LEN 15 /* of a thread, without the NUL */
 
+uint32_t weir__plan_find_endpoint(const struct weir__plan *plan, const char *name)
+{
+	for (uint32_t i = 0; i < plan->n_endpoints; i++)
+		if (plan->endpoints[i].name && strcmp(plan->endpoints[i].name, name) == 0)
+			return i;
+	return WEIR__NONE;
+}
+
 /* Asks the type, which may be anybody's, what it thinks of the options. */
 static void ask_type(struct weir__plan *plan, struct weir__plan_endpoint *endpoint)
 {
@@ -39,6 +47,7 @@ static void check_endpoint(struct weir__plan *plan, unsigned i)
 		.info = { .read_fd = -1, .write_fd = -1 },
 		.reader = WEIR__NONE,
 		.writer = WEIR__NONE,
+		.whole = WEIR__NONE,
 	};
 	weir__error_at(plan->err, "endpoints[%u]", i);
 	if (!options) {
@@ -55,6 +64,46 @@ static void check_endpoint(struct weir__plan *plan, unsigned i)
 	for (unsigned k = 0; k < i; k++)
 		if (plan->endpoints[k].name && strcmp(plan->endpoints[k].name, endpoint->name) == 0)
 			weir_invalid(plan->err, "name", "endpoints[%u] has this name too", k);
+	if (!given->type->of)
+		ask_type(plan, endpoint);
+}
+
+/* The endpoint that this one is a part of; NULL after a problem. */
+static struct weir__plan_endpoint *find_whole(struct weir__plan *plan, struct weir__plan_endpoint *endpoint)
+{
+	const struct weir__part_options *options = endpoint->options;
+	struct weir__plan_endpoint *whole;
+
+	if (!options->of) {
+		weir_invalid(plan->err, "of", "missing");
+		return NULL;
+	}
+	endpoint->whole = weir__plan_find_endpoint(plan, options->of);
+	if (endpoint->whole == WEIR__NONE) {
+		weir_invalid(plan->err, "of", "no endpoint is named '%s'", options->of);
+		return NULL;
+	}
+	whole = &plan->endpoints[endpoint->whole];
+	if (whole->type == endpoint->type->of)
+		return whole;
+	weir_invalid(plan->err, "of", "'%s' is of the type %s, not %s", options->of, whole->type->name,
+		     endpoint->type->of->name);
+	return NULL;
+}
+
+/* After all others, so that it finds what it is a part of wherever the rows stand. */
+static void check_part(struct weir__plan *plan, struct weir__plan_endpoint *endpoint)
+{
+	struct weir__plan_endpoint *whole;
+
+	weir__error_at(plan->err, "endpoint %s", endpoint->name);
+	whole = find_whole(plan, endpoint);
+	endpoint->wrong = !whole || whole->wrong;
+	if (endpoint->wrong)
+		return;
+	endpoint->info = whole->info;
+	endpoint->info.part = ++whole->parts;
+	endpoint->info.whole_options = whole->options;
 	ask_type(plan, endpoint);
 }
 
@@ -66,6 +115,9 @@ static void check_endpoints(struct weir__plan *plan)
 		check_endpoint(plan, plan->n_endpoints);
 		plan->n_endpoints++;
 	}
+	for (unsigned i = 0; i < plan->n_endpoints; i++)
+		if (plan->endpoints[i].name && plan->endpoints[i].type->of)
+			check_part(plan, &plan->endpoints[i]);
 	if (!plan->n_endpoints) {
 		weir__error_at(plan->err, "endpoints");
 		weir_failed(plan->err, -EINVAL, "there are none");

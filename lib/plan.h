@@ -59,6 +59,8 @@ struct weir__plan_endpoint {
 	bool wrong;      /* check() found something, so info may say nothing */
 	uint32_t reader; /* workers of its ends */
 	uint32_t writer;
+	uint32_t whole; /* the endpoint that it is a part of, or WEIR__NONE */
+	unsigned parts; /* that it has */
 };
 
 struct weir__plan {
@@ -88,6 +90,11 @@ struct weir__endpoint_options {
 	WEIR_ENDPOINT_OPTIONS;
 };
 
+/* And of endpoints whose type has `of`. */
+struct weir__part_options {
+	WEIR_PART_OPTIONS;
+};
+
 /* Checks everything. Returns 0 or the code of the first problem; then nothing is left to free. */
 int weir__plan_make(struct weir__plan *plan, const struct weir_config *config, struct weir_error *err);
 
@@ -106,6 +113,9 @@ enum weir__row_kind weir__row_kind_of(const struct weir_stage_type *type);
 
 /* Frees such a configuration. NULL is allowed. */
 void weir__stage_release(const struct weir_stage_type *type, void *config);
+
+/* The endpoint of that name, or WEIR__NONE. */
+uint32_t weir__plan_find_endpoint(const struct weir__plan *plan, const char *name);
 
 /* Parts of weir__plan_make(): each checks its part and reports what is wrong. */
 void weir__plan_chains(struct weir__plan *plan);  /* the rows: shape, names, options */

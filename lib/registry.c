@@ -73,6 +73,8 @@ const char *weir__endpoint_fault(const struct weir_endpoint_type *type)
 		return "has no check or no open function";
 	if (!type->read && !type->write)
 		return "neither reads nor writes";
+	if (type->of && type->of->of)
+		return "is a part of what is a part itself";
 	return has_many(type->reasons) ? "has too many reasons" : NULL;
 }
 

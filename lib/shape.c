@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "error.h"
 #include "plan.h"
 #include "shape.h"
 
@@ -44,6 +45,23 @@ bool weir__shape_has_endpoint(const struct weir__shape *shape, const struct weir
 		if (shape->endpoints[i] == endpoint)
 			return true;
 	return false;
+}
+
+int weir__shape_open(struct weir__shape *shape, const struct weir__shape *other,
+		     const struct weir__plan *plan)
+{
+	const unsigned n = shape->n_endpoints;
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < 2 * n; i++) {
+		struct weir__endpoint *endpoint = shape->endpoints[i % n];
+		const bool parts = i >= n;
+
+		if (!endpoint->whole == !parts && !(other && weir__shape_has_endpoint(other, endpoint)))
+			rc = weir__endpoint_open(endpoint, plan->endpoints[i % n].options, plan->err);
+	}
+	weir__error_at(plan->err, "%s", "");
+	return rc;
 }
 
 void weir__shape_subtract(struct weir__shape *shape, const struct weir__shape *other)

@@ -20,6 +20,8 @@ struct weir__place {
 	void *options;                      /* a copy, to tell what a later configuration changes */
 };
 
+struct weir__plan;
+
 struct weir__shape {
 	uint64_t version; /* no two shapes have the same */
 	unsigned n_endpoints;
@@ -58,6 +60,11 @@ static inline bool weir__shape_has_worker(const struct weir__shape *shape, const
 }
 
 bool weir__shape_has_endpoint(const struct weir__shape *shape, const struct weir__endpoint *endpoint);
+
+/* Opens its endpoints, but for those that other (NULL: has none) has too, by their options in the plan; parts
+ * of others last. Returns 0 or a negative errno, in words in plan->err. */
+int weir__shape_open(struct weir__shape *shape, const struct weir__shape *other,
+		     const struct weir__plan *plan);
 
 /* Takes every part out of the shape that other has too (NULL: has none), so that it can be freed. Workers
  * stay in the list, marked as shared, because a program may still look there for whom to ring. */

@@ -32,6 +32,12 @@ struct weir_endpoint_info {
 	uint16_t headroom; /* bytes that write() prepends to a packet at the most */
 	uint16_t tailroom; /* bytes that write() appends at the most */
 
+	/* Of a part of another endpoint, see struct weir_endpoint_type.of: the rest is preset to what that
+	 * one said. */
+	unsigned part;             /* the first is 1 */
+	const void *whole_options; /* of that one; for check() and open() alone */
+	void *whole;               /* its state, which is open; for open() and later, but not for close() */
+
 	int read_fd;  /* readable when read() has something; -1: read() always has (or a reader of its own
 			 kind, see arm()) */
 	int write_fd; /* what tells that write() may go on after it took less than it was given; -1: it never
@@ -91,7 +97,8 @@ static inline void weir_reader_commit(struct weir_reader *reader, uint32_t len)
 	buf->family = 0;
 	buf->gso_type = 0;
 	buf->flags = 0;
-	buf->mark[0] = 0;
+	buf->mark = 0;
+	buf->peer = 0;
 	reader->index[reader->n++] = index;
 	reader->bytes += len;
 }
@@ -171,6 +178,13 @@ struct weir_endpoint_type {
 	size_t state_size;
 
 	/*
+	 * Its endpoints are parts of endpoints of this type, as the queues of a device are: the options begin
+	 * with WEIR_PART_OPTIONS. A part is opened after its whole, wherever the rows stand, and again when a
+	 * change replaces that. NULL: each stands alone.
+	 */
+	const struct weir_endpoint_type *of;
+
+	/*
 	 * Checks the options, before anything of the pipeline exists, and fills the first part of info.
 	 * Reports every problem with weir_invalid(). The options are the caller's and are not changed while a
 	 * pipeline is created.
@@ -217,6 +231,11 @@ struct weir_endpoint_type {
 #define WEIR_ENDPOINT_OPTIONS                                                            \
 	char weir_first; /* so that the name can stand without a designator; leave it */ \
 	const char *name /* the endpoint, for chains, errors and statistics */
+
+/* The same of parts. */
+#define WEIR_PART_OPTIONS      \
+	WEIR_ENDPOINT_OPTIONS; \
+	const char *of /* the name of the endpoint that it is a part of */
 
 /* A row of the endpoints of a configuration. The macro of each endpoint makes one: weir_tun("tun0", .mtu =
  * 1400). */

@@ -9,6 +9,7 @@
 #ifndef WEIR_TUN_H
 #define WEIR_TUN_H
 
+#include <weir/io.h>
 #include <weir/pipeline.h>
 
 WEIR_BEGIN_DECLS
@@ -35,11 +36,19 @@ struct weir_tun {
 	const struct weir_route *route;
 	bool down;             /* do not bring it up */
 	bool no_ipv6;          /* no IPv6 on the device: no link-local address, no router solicitations */
-	uint32_t queue_length; /* packets that the kernel holds for us; 0: 1000 */
+	uint32_t queue_length; /* packets that the kernel holds for us, in each queue; 0: 1000 */
+	uint32_t queues; /* this endpoint and each weir_tun_queue() of it at the most, up to 256; 0 or 1: a
+			    device with one queue (no IFF_MULTI_QUEUE) */
+	const char *steering; /* with .queues: the ELF file of an eBPF program that says which queue a packet
+				 comes by; see tun_queue.h. NULL: the kernel's hash of its flow */
+	const char *steering_program; /* the name of its function; NULL: the only one */
+	int steering_fd; /* instead of a file: a loaded program, which is the caller's and may be closed when
+			    the pipeline is created; 0: none */
 	uint32_t no_offload; /* WEIR_OFFLOAD_…: what the device shall neither give nor take, though the kernel
 				could; default 0: it gives and takes super-packets. WEIR_OFFLOAD_ALL: no
 				virtio_net header at all. packet_information excludes offload */
 	bool no_gather;      /* do not put segments of others together to super-packets in front of it */
+	enum weir_io io;     /* how packets are written */
 	int64_t owner;       /* with .persist, the uid that may attach, or */
 	int64_t group;       /* the gid, not both; 0: leave it */
 	bool persist;        /* the device stays when the pipeline is destroyed */

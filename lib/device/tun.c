@@ -28,14 +28,15 @@ static const struct weir_counter counters[] = {
 	{ "gso_refused", "super-packets that the kernel refused, and got in pieces",
 	  offsetof(struct weir__tun, refused) },
 	{ "gso_cut", "super-packets that were written in pieces", offsetof(struct weir__tun, cut) },
+	WEIR__URING_COUNTERS(struct weir__tun),
 	{ NULL, NULL, 0 },
 };
 
 /* The parts of the device that belong to a network namespace from descriptors. */
 struct descriptors {
 	const char *path;
-	int fd; /* or a negative errno */
-	struct weir__netlink *netlink;
+	int fd;                        /* or a negative errno */
+	struct weir__netlink *netlink; /* NULL: none */
 	struct weir_error *err;
 };
 
@@ -46,7 +47,7 @@ static int open_here(void *data)
 	descriptors->fd = open(descriptors->path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (descriptors->fd < 0)
 		descriptors->fd = -errno;
-	return weir__netlink_open(descriptors->netlink, descriptors->err);
+	return descriptors->netlink ? weir__netlink_open(descriptors->netlink, descriptors->err) : 0;
 }
 
 static int open_failed(const char *path, int error, struct weir_error *err)
@@ -60,6 +61,23 @@ static int open_failed(const char *path, int error, struct weir_error *err)
 	else if (error == ENOENT || error == ENXIO || error == ENODEV)
 		advice = ": load the module (modprobe tun), or give the container the device";
 	return weir_failed(err, -error, "%s: %s%s", path, strerror(error), advice);
+}
+
+int weir__tun_open_file(int netns, const char *path, struct weir__netlink *netlink, struct weir_error *err)
+{
+	struct descriptors descriptors = {
+		.path = path ? path : "/dev/net/tun",
+		.fd = -1,
+		.netlink = netlink,
+		.err = err,
+	};
+	int rc = weir__netns_run(netns, open_here, &descriptors, err);
+
+	if (rc == 0 && descriptors.fd < 0)
+		return open_failed(descriptors.path, -descriptors.fd, err);
+	if (rc && descriptors.fd >= 0)
+		close(descriptors.fd);
+	return rc ? rc : descriptors.fd;
 }
 
 static int attach_failed(const struct weir__tun *tun, int error, struct weir_error *err)
@@ -76,9 +94,7 @@ static int attach_failed(const struct weir__tun *tun, int error, struct weir_err
 	return weir_failed(err, -error, "%s device %s: %s%s", kind, tun->name, strerror(error), advice);
 }
 
-/* TUNSETIFF on the descriptor, which has no device yet, or none any more. Tells whether the device was there
- * before. */
-static int attach(struct weir__tun *tun, bool *found, struct weir_error *err)
+int weir__tun_attach(struct weir__tun *tun, bool *found, struct weir_error *err)
 {
 	struct ifreq request = { .ifr_flags = (short)tun->flags };
 	struct ifreq now = { 0 };
@@ -96,7 +112,7 @@ static int attach(struct weir__tun *tun, bool *found, struct weir_error *err)
 		return weir_failed(err, -EINVAL, "device %s: asked for flags 0x%x, it has 0x%x", tun->name,
 				   tun->flags & kind, now.ifr_flags & kind);
 	*found = now.ifr_flags & IFF_PERSIST;
-	return weir__tun_set_offload(tun, err);
+	return 0;
 }
 
 /* Last, so that nothing stays behind when something before it fails. The ioctls take values, no pointers. */
@@ -159,10 +175,17 @@ static int configure(struct weir__tun *tun, const struct weir_tun *options, cons
 static int adopt(struct weir__tun *tun, struct weir__link *now, struct weir_error *err)
 {
 	bool found = false;
-	int rc = attach(tun, &found, err);
+	int rc = weir__tun_attach(tun, &found, err);
 
 	if (rc == 0)
 		rc = weir__link_find(&tun->netlink, tun->name, now, err);
+	/* With many queues, the kernel lets anybody in who may attach, and gives him a share of the flows. */
+	if (rc == 0 && now->queues > 1)
+		rc = attach_failed(tun, EBUSY, err);
+	if (rc == 0)
+		rc = weir__tun_set_offload(tun, err);
+	if (rc == 0)
+		rc = weir__tun_steer(tun, err);
 	if (rc)
 		return rc;
 	tun->index = now->index;
@@ -172,33 +195,25 @@ static int adopt(struct weir__tun *tun, struct weir__link *now, struct weir_erro
 
 static int open_descriptors(struct weir__tun *tun, const struct weir_tun *options, struct weir_error *err)
 {
-	struct descriptors descriptors = {
-		.path = options->device_path ? options->device_path : "/dev/net/tun",
-		.fd = -1,
-		.netlink = &tun->netlink,
-		.err = err,
-	};
-	int rc;
-
 	if (options->netns) {
 		tun->netns = weir__netns_open(options->netns, err);
 		if (tun->netns < 0)
 			return tun->netns;
 	}
-	rc = weir__netns_run(tun->netns, open_here, &descriptors, err);
-	tun->fd = descriptors.fd;
-	if (rc)
-		return rc;
-	return descriptors.fd < 0 ? open_failed(descriptors.path, -descriptors.fd, err) : 0;
+	tun->fd = weir__tun_open_file(tun->netns, options->device_path, &tun->netlink, err);
+	return tun->fd < 0 ? tun->fd : 0;
 }
 
 static void release(struct weir__tun *tun)
 {
+	weir__uring_close(&tun->uring);
 	weir__netlink_close(&tun->netlink);
 	if (tun->fd >= 0)
 		close(tun->fd);
 	if (tun->netns >= 0)
 		close(tun->netns);
+	if (tun->steering >= 0)
+		close(tun->steering);
 	free(tun->config.entries);
 	free(tun->piece);
 }
@@ -210,12 +225,14 @@ static int tun_open(void *state, const void *opts, struct weir_endpoint_info *in
 	struct weir__link now;
 	int rc;
 
+	tun->device = tun;
 	tun->fd = -1;
 	tun->netns = -1;
+	tun->steering = -1;
 	tun->tap = options->tap;
 	tun->packet_information = options->packet_information;
 	tun->flags = (options->tap ? IFF_TAP : IFF_TUN) | (options->packet_information ? 0 : IFF_NO_PI) |
-		     (options->exclusive ? IFF_TUN_EXCL : 0);
+		     (options->exclusive ? IFF_TUN_EXCL : 0) | (options->queues > 1 ? IFF_MULTI_QUEUE : 0);
 	tun->offload = weir__tun_offload(options);
 	if (tun->offload)
 		tun->flags |= IFF_VNET_HDR;
@@ -226,11 +243,15 @@ static int tun_open(void *state, const void *opts, struct weir_endpoint_info *in
 	tun->piece = calloc(1, WEIR__VNET + WEIR__JUMBO_PACKET);
 	rc = tun->piece ? open_descriptors(tun, options, err) : weir_failed(err, -ENOMEM, "no memory");
 	if (rc == 0)
+		rc = weir__tun_steering_open(tun, options, err);
+	if (rc == 0)
 		rc = adopt(tun, &now, err);
 	if (rc == 0)
 		rc = configure(tun, options, &now, err);
 	if (rc == 0)
 		rc = weir__tun_apply(tun, err);
+	if (rc == 0)
+		rc = weir__uring_open(&tun->uring, tun->fd, options->io, err);
 	if (rc == 0)
 		rc = make_persistent(tun, err);
 	if (rc) {
@@ -329,7 +350,7 @@ static int read_large(struct weir__tun *tun, struct weir_reader *reader)
 static int tun_read(void *state, struct weir_reader *reader)
 {
 	struct weir__tun *tun = state;
-	const uint32_t frame_max = __atomic_load_n(&tun->frame_max, __ATOMIC_RELAXED);
+	const uint32_t frame_max = __atomic_load_n(&tun->device->frame_max, __ATOMIC_RELAXED);
 
 	if (tun->offload)
 		return weir__tun_vnet_read(tun, reader);
@@ -376,27 +397,49 @@ bool weir__tun_drop_failed(struct weir_writer *writer, uint32_t i, int error)
 	}
 }
 
+/* What came of a write of size bytes: written or a negative errno. Returns false if the writer cannot go on.
+ */
+static bool settle(struct weir_writer *writer, uint32_t i, ssize_t written, size_t size)
+{
+	if (WEIR_LIKELY(written == (ssize_t)size))
+		return true;
+	if (written < 0)
+		return weir__tun_drop_failed(writer, i, (int)-written);
+	weir_writer_drop(writer, i, WEIR__TUN_SHORT); /* The rest of a packet is no packet. */
+	return true;
+}
+
+uint32_t weir__tun_write_together(struct weir__tun *tun, struct weir_writer *writer, uint32_t first,
+				  uint32_t end, uint32_t before)
+{
+	int result[WEIR_VECTOR_SIZE];
+	const uint32_t n = weir__uring_write(&tun->uring, writer, first, end, before, result);
+
+	for (uint32_t i = first; i < first + n; i++)
+		if (!settle(writer, i, result[i], weir_writer_buf(writer, i)->len + before))
+			return i;
+	return first + n;
+}
+
 static uint32_t tun_write(void *state, struct weir_writer *writer)
 {
 	struct weir__tun *tun = state;
+	uint32_t i;
 
 	if (tun->offload)
 		return weir__tun_vnet_write(tun, writer);
-	for (uint32_t i = 0; i < writer->n; i++) {
+	i = weir__tun_write_together(tun, writer, 0, writer->n, 0);
+	for (; i < writer->n && !writer->error; i++) {
 		const struct weir_buf *buf = weir_writer_buf(writer, i);
 		ssize_t n;
 
 		do {
 			n = write(tun->fd, buf->data, buf->len);
 		} while (WEIR_UNLIKELY(n < 0) && errno == EINTR);
-		if (WEIR_LIKELY(n == (ssize_t)buf->len))
-			continue;
-		if (n >= 0) /* The rest of a packet is no packet. */
-			weir_writer_drop(writer, i, WEIR__TUN_SHORT);
-		else if (!weir__tun_drop_failed(writer, i, errno))
+		if (!settle(writer, i, n < 0 ? -errno : n, buf->len))
 			return i;
 	}
-	return writer->n;
+	return i;
 }
 
 static const struct weir_option route_options[] = {
@@ -421,8 +464,15 @@ static const struct weir_option tun_options[] = {
 	WEIR_OPTION(struct weir_tun, down, BOOL, "do not bring it up"),
 	WEIR_OPTION(struct weir_tun, no_ipv6, BOOL, "no IPv6 on the device"),
 	WEIR_OPTION(struct weir_tun, queue_length, U32, "packets that the kernel holds for us; default 1000"),
+	WEIR_OPTION(struct weir_tun, queues, U32, "at the most, up to 256; default 1"),
+	WEIR_OPTION(
+		struct weir_tun, steering, STRING,
+		"with queues: file of an eBPF program that chooses one; default the kernel's hash of flows"),
+	WEIR_OPTION(struct weir_tun, steering_program, STRING, "its name; default the only one of the file"),
+	WEIR_OPTION(struct weir_tun, steering_fd, INT, "instead: descriptor of a loaded program"),
 	WEIR_OPTION(struct weir_tun, no_offload, U32, "offloads to do without, by bit; default none"),
 	WEIR_OPTION(struct weir_tun, no_gather, BOOL, "do not put segments together in front of the device"),
+	WEIR__URING_OPTION(struct weir_tun),
 	WEIR_OPTION(struct weir_tun, owner, I64, "with persist, the uid that may attach; 0: leave it"),
 	WEIR_OPTION(struct weir_tun, group, I64, "with persist, the gid that may attach; 0: leave it"),
 	WEIR_OPTION(struct weir_tun, persist, BOOL, "the device stays when the pipeline is destroyed"),
@@ -444,6 +494,24 @@ const struct weir_endpoint_type weir_tun_type = {
 	.open = tun_open,
 	.close = tun_close,
 	.recover = tun_recover,
+	.read = tun_read,
+	.write = tun_write,
+};
+
+/* A further queue is read and written as the first one is. */
+const struct weir_endpoint_type weir_tun_queue_type = {
+	.name = "tun_queue",
+	.help = "one more queue of a TUN or TAP device of Linux",
+	.of = &weir_tun_type,
+	.reasons = reasons,
+	.counters = counters,
+	.options = weir__tun_queue_options,
+	.options_size = sizeof(struct weir_tun_queue),
+	.state_size = sizeof(struct weir__tun),
+	.check = weir__tun_queue_check,
+	.open = weir__tun_queue_open,
+	.close = weir__tun_queue_close,
+	.recover = weir__tun_queue_recover,
 	.read = tun_read,
 	.write = tun_write,
 };

@@ -4,16 +4,18 @@
 #define WEIR__TUN_H
 
 #include <weir/endpoint.h>
-#include <weir/tun.h>
+#include <weir/tun_queue.h>
 
 #include <linux/if_tun.h>
 
 #include "netlink.h"
+#include "uring.h"
 
 #define WEIR__TUN_MTU_MIN  68
 #define WEIR__TUN_MTU_MAX  65535
 #define WEIR__TUN_MTU      1500 /* that the kernel gives a new device */
 #define WEIR__TUN_MTU_IPV6 1280
+#define WEIR__TUN_QUEUES   256  /* of a device, that the kernel allows */
 #define WEIR__TUN_QUEUE    1000 /* packets; the kernel's own 500 overflow within one burst of TCP */
 
 /* An address or a route of the device. */
@@ -45,13 +47,15 @@ enum {
 };
 
 struct weir__tun {
+	struct weir__tun *device; /* whose queue this is: itself, or what a weir_tun_queue is of */
 	int fd;
 	uint32_t offload;    /* WEIR_OFFLOAD_… of the options and of this kernel; 0: no virtio_net header */
 	uint8_t *piece;      /* room for one, with offload: the writer's */
-	uint32_t next_piece; /* of the packet to be written next; 0: it was not begun */
+	uint32_t next_piece; /* of the super-packet that is being written in pieces */
 	uint64_t refused;    /* super-packets that the kernel refused */
 	uint64_t cut;        /* super-packets that were written in pieces */
-	bool vectored;       /* the reader's: read with a spill from now on */
+	struct weir__uring uring; /* the writer's */
+	bool vectored;            /* the reader's: read with a spill from now on */
 	uint32_t frame_max; /* bytes of the largest packet that the device gives; raised before the MTU, never
 			       lowered */
 
@@ -67,6 +71,7 @@ struct weir__tun {
 	int64_t group;
 	int netns; /* -1: the caller's */
 	uint32_t index;
+	int steering;                 /* the program that chooses the queue; -1: the kernel's hash */
 	struct weir__netlink netlink; /* in the device's namespace */
 	struct weir__tun_config config;
 };
@@ -99,8 +104,41 @@ int weir__tun_set_offload(struct weir__tun *tun, struct weir_error *err);
 int weir__tun_vnet_read(struct weir__tun *tun, struct weir_reader *reader);
 uint32_t weir__tun_vnet_write(struct weir__tun *tun, struct weir_writer *writer);
 
-/* tun.c: drops the packet whose write failed and returns true; or false, for the writer cannot go on. */
+/* tun.c. */
+
+/* Drops the packet whose write failed and returns true; or false, for the writer cannot go on. */
 bool weir__tun_drop_failed(struct weir_writer *writer, uint32_t i, int error);
+/* The same for what is written together, each packet with the bytes before it. Returns the first packet that
+ * it is not done with; the writer cannot go on if there is an error, else that one is to be written alone. */
+uint32_t weir__tun_write_together(struct weir__tun *tun, struct weir_writer *writer, uint32_t first,
+				  uint32_t end, uint32_t before);
+
+/* /dev/net/tun, or what path says (NULL: nothing), in a network namespace (-1: the caller's). Returns a
+ * descriptor or a negative errno. Opens the netlink socket there too, unless it is NULL. */
+int weir__tun_open_file(int netns, const char *path, struct weir__netlink *netlink, struct weir_error *err);
+
+/* TUNSETIFF on the descriptor, which has no device yet, or none any more. Tells whether a persistent device
+ * was there before. */
+int weir__tun_attach(struct weir__tun *tun, bool *found, struct weir_error *err);
+
+/* tun_queue.c: the functions of weir_tun_queue_type that are not those of the device. */
+int weir__tun_queue_check(const void *opts, struct weir_endpoint_info *info, struct weir_error *err);
+int weir__tun_queue_open(void *state, const void *opts, struct weir_endpoint_info *info,
+			 struct weir_error *err);
+void weir__tun_queue_close(void *state);
+int weir__tun_queue_recover(void *state, struct weir_error *err);
+extern const struct weir_option weir__tun_queue_options[];
+
+/* tun_steering.c: which queue a packet comes by. */
+int weir__tun_steering_check(const struct weir_tun *options, struct weir_error *err);
+/* Loads the program, or takes the one that was given. */
+int weir__tun_steering_open(struct weir__tun *tun, const struct weir_tun *options, struct weir_error *err);
+/* Gives it to the device. */
+int weir__tun_steer(const struct weir__tun *tun, struct weir_error *err);
+
+/* tun_program.c, or tun_no_program.c in a library without libbpf: loads the program of that name (NULL: the
+ * only one) from an ELF file. Returns its descriptor or a negative errno. */
+int weir__tun_program_load(const char *path, const char *name, struct weir_error *err);
 
 /* tun_control.c: makes the device what the configuration says, all of it, whatever is there already. */
 int weir__tun_apply(struct weir__tun *tun, struct weir_error *err);

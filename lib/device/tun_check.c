@@ -205,6 +205,8 @@ static int check_kind(const struct weir_tun *options, struct weir_error *err)
 		rc |= weir_invalid(err, "netns", "is empty");
 	if (options->device_path && !options->device_path[0])
 		rc |= weir_invalid(err, "device_path", "is empty");
+	if (options->queues > WEIR__TUN_QUEUES)
+		rc |= weir_invalid(err, "queues", "%u is more than %d", options->queues, WEIR__TUN_QUEUES);
 	return rc;
 }
 
@@ -234,6 +236,8 @@ int weir__tun_check(const void *opts, struct weir_endpoint_info *info, struct we
 	rc |= check_addresses(options, "ipv6", 6, err);
 	rc |= check_routes(options, err);
 	rc |= check_owners(options, err);
+	rc |= weir__uring_check(options->io, err);
+	rc |= weir__tun_steering_check(options, err);
 	info->layer = options->tap ? WEIR_LAYER_L2 : WEIR_LAYER_AF;
 	info->framing = options->packet_information ? WEIR_FRAMING_TUN_PI : WEIR_FRAMING_RAW;
 	info->max_packet = weir__tun_frame(mtu, options->tap, options->packet_information);

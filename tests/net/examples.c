@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The examples of docs/examples, run as a user runs them, with traffic of the kernel from one network
- * namespace to another through them: examples COMPOSE SESSION
+ * namespace to another through them: examples COMPOSE SESSION QUEUES UDP
  */
 #include "namespace.h"
 
@@ -26,7 +26,7 @@
 enum side { HERE, THERE, SIDES };
 
 static int netns[SIDES];
-static const char *programs[2]; /* compose, session */
+static const char *programs[4]; /* compose, session, queues, udp */
 
 static void enter(enum side side)
 {
@@ -246,6 +246,14 @@ static bool may_pin(void)
 	return sched_getaffinity(0, sizeof(cpus), &cpus) == 0 && CPU_ISSET(0, &cpus) && CPU_ISSET(1, &cpus);
 }
 
+static void need_processors(void)
+{
+	if (may_pin())
+		return;
+	print_message("skipped: the example may not use the processors 0 and 1\n");
+	skip();
+}
+
 static void composes(void **state)
 {
 	static const uint8_t own[6] = { 0x02, 0, 0, 0, 0, 1 };
@@ -254,10 +262,7 @@ static void composes(void **state)
 	struct program program;
 
 	(void)state;
-	if (!may_pin()) {
-		print_message("compose is skipped: it may not use the processors 0 and 1\n");
-		skip();
-	}
+	need_processors();
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", netns[THERE]);
 	start(&program, HERE, argv, "running\n");
 	enter(THERE);
@@ -269,6 +274,31 @@ static void composes(void **state)
 	assert_true(packets_of(&program, "outbound/stats") >= CHUNKS);
 	assert_true(packets_of(&program, "outbound/ring") >= CHUNKS);
 	assert_true(packets_of(&program, "inbound/stats") >= CHUNKS);
+}
+
+/* --- queues --- */
+
+/* Each at ports of the kernel's choice, so that they come by different queues. */
+#define FLOWS 40
+
+static void spreads_flows(void **state)
+{
+	char path[32];
+	const char *const argv[] = { programs[2], "0", path, NULL };
+	struct program program;
+
+	(void)state;
+	need_processors();
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", netns[THERE]);
+	start(&program, HERE, argv, "running\n");
+	for (unsigned i = 0; i < FLOWS; i++)
+		pass_datagrams("10.9.0.2", "10.9.0.1");
+	pass_stream("10.9.0.2", "10.9.0.1");
+	finish(&program);
+	assert_true(packets_of(&program, "outbound0/stats") > 0);
+	assert_true(packets_of(&program, "outbound1/stats") > 0);
+	assert_true(packets_of(&program, "inbound0/stats") > 0);
+	assert_true(packets_of(&program, "inbound1/stats") > 0);
 }
 
 /* --- session --- */
@@ -335,21 +365,23 @@ static void is_refused(void)
 {
 	static const struct sockaddr_in nobody = { .sin_family = AF_INET, .sin_port = 0x0900 };
 	struct sockaddr_in address = nobody;
+	const unsigned long before = refused_datagrams();
 	int fd = open_socket(HERE, SOCK_DGRAM, "10.9.0.1");
 
 	assert_int_equal(inet_pton(AF_INET, "10.9.0.2", &address.sin_addr), 1);
 	assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&address, sizeof(address)), 1);
 	close(fd);
-	for (int ms = 0; refused_datagrams() == 0; ms++) {
+	for (int ms = 0; refused_datagrams() == before; ms++) {
 		assert_true(ms < WAIT_S * 1000);
 		poll(NULL, 0, 1);
 	}
 }
 
-static void carries(const char *here, const char *there, bool alone_at_first)
+/* A tunnel by this program between these two. */
+static void carries(const char *path, const char *here, const char *there, bool alone_at_first)
 {
-	const char *const argv_here[] = { programs[1], here, there, "10.9.0.1/24", NULL };
-	const char *const argv_there[] = { programs[1], there, here, "10.9.0.2/24", NULL };
+	const char *const argv_here[] = { path, here, there, "10.9.0.1/24", NULL };
+	const char *const argv_there[] = { path, there, here, "10.9.0.2/24", NULL };
 	struct program program_here, program_there;
 
 	need_wire();
@@ -368,27 +400,42 @@ static void carries(const char *here, const char *there, bool alone_at_first)
 static void a_session_carries_packets(void **state)
 {
 	(void)state;
-	carries("192.0.2.1", "192.0.2.2", true);
+	carries(programs[1], "192.0.2.1", "192.0.2.2", true);
 }
 
 static void a_session_carries_packets_over_ipv6(void **state)
 {
 	(void)state;
-	carries("fd00:5::1", "fd00:5::2", false);
+	carries(programs[1], "fd00:5::1", "fd00:5::2", false);
+}
+
+static void udp_carries_packets(void **state)
+{
+	(void)state;
+	carries(programs[3], "192.0.2.1:4789", "192.0.2.2:4789", true);
+}
+
+static void udp_carries_packets_over_ipv6(void **state)
+{
+	(void)state;
+	carries(programs[3], "[fd00:5::1]:4789", "[fd00:5::2]:4789", false);
 }
 
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(composes),
+		cmocka_unit_test(spreads_flows),
 		cmocka_unit_test(a_session_carries_packets),
 		cmocka_unit_test(a_session_carries_packets_over_ipv6),
+		cmocka_unit_test(udp_carries_packets),
+		cmocka_unit_test(udp_carries_packets_over_ipv6),
 	};
 
-	if (argc != 3)
+	if (argc != 5)
 		return 2;
-	programs[0] = argv[1];
-	programs[1] = argv[2];
+	for (int i = 0; i < 4; i++)
+		programs[i] = argv[1 + i];
 	namespace_enter();
 	make_sides();
 	return cmocka_run_group_tests(tests, make_wire, NULL);

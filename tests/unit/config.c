@@ -453,6 +453,46 @@ static const struct wrong devices[] = {
 	       weir_pcap("out", .write = "nowhere.pcap", .layer = WEIR_LAYER_L3)),
 };
 
+#define READ_TUN weir_read("tun0", .worker = "rx")
+#define READ_ONE weir_read("tun0.1", .worker = "rx")
+#define QUEUES(text_, ...)                                                              \
+	{                                                                               \
+		text_,                                                                  \
+		{                                                                       \
+			.endpoints = { __VA_ARGS__, weir_null("out") }, RX, .chains = { \
+				{ "zero", .stages = { READ_TUN, WRITE } },              \
+				{ "one", .stages = { READ_ONE, WRITE } }                \
+			}                                                               \
+		}                                                                       \
+	}
+
+/* Endpoints that are parts of others. */
+static const struct wrong queues[] = {
+	QUEUES("endpoint tun0.1: of: missing", weir_tun("tun0", .queues = 2), weir_tun_queue("tun0.1")),
+	QUEUES("endpoint tun0.1: of: no endpoint is named 'tun9'", weir_tun("tun0", .queues = 2),
+	       weir_tun_queue("tun0.1", .of = "tun9")),
+	QUEUES("endpoint tun0.1: of: 'out' is of the type null, not tun", weir_tun("tun0", .queues = 2),
+	       weir_tun_queue("tun0.1", .of = "out")),
+	QUEUES("endpoint tun0.1: of: 'tun0.1' is of the type tun_queue, not tun",
+	       weir_tun("tun0", .queues = 2), weir_tun_queue("tun0.1", .of = "tun0.1")),
+	QUEUES("endpoint tun0.1: of: 'tun0' has queues = 1, and with this one it needs 2", weir_tun("tun0"),
+	       weir_tun_queue("tun0.1", .of = "tun0")),
+	QUEUES("endpoint tun0.2: of: 'tun0' has queues = 2, and with this one it needs 3",
+	       weir_tun_queue("tun0.1", .of = "tun0"), weir_tun_queue("tun0.2", .of = "tun0"),
+	       weir_tun("tun0", .queues = 2)),
+	/* What is wrong with the device is said once. */
+	QUEUES("endpoint tun0: queues: 257 is more than 256", weir_tun("tun0", .queues = 257),
+	       weir_tun_queue("tun0.1", .of = "tun0")),
+	QUEUES("endpoint tun0.2: no chain reads it, and a part of what comes to 'tun0' would be lost",
+	       weir_tun("tun0", .queues = 3), weir_tun_queue("tun0.1", .of = "tun0"),
+	       weir_tun_queue("tun0.2", .of = "tun0")),
+	{ "endpoint tun0: no chain reads it, and a part of what comes to 'tun0' would be lost",
+	  { .endpoints = { weir_tun("tun0", .queues = 2), weir_tun_queue("tun0.1", .of = "tun0"),
+			   weir_null("out") },
+	    RX,
+	    .chains = { { "one", .stages = { READ_ONE, WRITE } } } } },
+};
+
 /* All of it is said, in the order of the configuration. */
 static const struct wrong several[] = {
 	{ "endpoint in: size: 1 is not from 28 to 65535\n"
@@ -482,8 +522,8 @@ static const struct {
 	const struct wrong *cases;
 	size_t n;
 } tables[] = {
-	TABLE(endpoints), TABLE(workers), TABLE(pools),      TABLE(chains),  TABLE(rows),    TABLE(exits),
-	TABLE(flows),     TABLE(stages),  TABLE(generators), TABLE(devices), TABLE(several),
+	TABLE(endpoints), TABLE(workers), TABLE(pools),      TABLE(chains),  TABLE(rows),   TABLE(exits),
+	TABLE(flows),     TABLE(stages),  TABLE(generators), TABLE(devices), TABLE(queues), TABLE(several),
 };
 
 static unsigned count_entries(const char *path)
@@ -600,6 +640,17 @@ static const struct weir_config right[] = {
 		      { "rest2", .stages = { WRITE } } } },
 	/* Circles with rings. */
 	{ ENDS, RXTX, LOOP(pass()) },
+	/* Queues in any order, as many as the device may have or fewer; what the device gives they give. */
+	{ .endpoints = { weir_tun_queue("tun0.1", .of = "tun0"), weir_tun("tun0", .queues = 2),
+			 weir_null("out") },
+	  RX,
+	  .chains = { { "zero", .stages = { READ_TUN, weir_af_decap(), WRITE } },
+		      { "one", .stages = { READ_ONE, weir_af_decap(), WRITE } } } },
+	{ .endpoints = { weir_tun("tun0", .tap = true, .queues = 256), weir_tun_queue("tun0.1", .of = "tun0"),
+			 weir_null("out") },
+	  RX,
+	  .chains = { { "zero", .stages = { READ_TUN, weir_mac_filter(), WRITE } },
+		      { "one", .stages = { READ_ONE, weir_mac_filter(), WRITE } } } },
 	/* One worker writes for two chains; an endpoint that nobody uses. */
 	{ FAKES, RX,
 	  .chains = { { "flow", .stages = { READ, WRITE } },
