@@ -65,6 +65,7 @@ struct mode {
 	const char *cases;
 	/* Why this system cannot do it, NULL: it can. NULL: every system can. */
 	const char *(*lacks)(void);
+	const struct rig *rig; /* if it is not the one of the others */
 };
 
 struct forwarder {

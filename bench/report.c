@@ -196,10 +196,11 @@ static void read_cpu_model(char *model, size_t size)
 static void read_host(struct host *host)
 {
 	const time_t now = time(NULL);
+	struct tm today;
 	struct sysinfo info = { 0 };
 
 	memset(host, 0, sizeof(*host));
-	strftime(host->date, sizeof(host->date), "%Y-%m-%d", gmtime(&now));
+	strftime(host->date, sizeof(host->date), "%Y-%m-%d", gmtime_r(&now, &today));
 	uname(&host->system);
 	read_cpu_model(host->cpu, sizeof(host->cpu));
 	host->cpus = sysconf(_SC_NPROCESSORS_ONLN);

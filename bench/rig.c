@@ -32,6 +32,11 @@ uint32_t rig_address(enum side side)
 	return addresses[side];
 }
 
+const char *rig_prefix(enum side side)
+{
+	return prefixes[side];
+}
+
 static bool write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -77,6 +82,8 @@ static void make_netns(struct rig *rig, enum side side)
 			strerror(errno));
 	if (!write_file("/proc/sys/net/ipv4/tcp_no_metrics_save", "1"))
 		fprintf(stderr, "warning: TCP remembers earlier connections: %s\n", strerror(errno));
+	/* Nobody shall send but the traffic. Fails where there is no IPv6. */
+	write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
 }
 
 /* With the settings that every forwarder shall find: what the device is made with stays when it is closed. */
@@ -131,19 +138,20 @@ void rig_make(struct rig *rig)
 
 void rig_await_device(const struct rig *rig, enum side side)
 {
-	struct ethtool_value link = { .cmd = ETHTOOL_GLINK, .data = 1 };
+	struct ethtool_value link = { .cmd = ETHTOOL_GLINK };
 	struct ifreq request = { .ifr_data = (void *)&link };
 	int fd;
 
 	rig_enter(rig, side);
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	memcpy(request.ifr_name, device_names[side], strlen(device_names[side]));
-	for (unsigned ms = 0; link.data && ms < AWAIT_MS; ms++) {
+	for (unsigned ms = 0; ms < AWAIT_MS; ms++) {
 		if (ioctl(fd, SIOCETHTOOL, &request) != 0)
 			give_up(BENCH_FAILED, "cannot see whether '%s' is in use: %s", device_names[side],
 				strerror(errno));
-		if (link.data)
-			pause_ns(1000000);
+		if (!link.data)
+			break;
+		pause_ns(1000000);
 	}
 	close(fd);
 }

@@ -41,8 +41,9 @@ void rig_make_namespaces(struct rig *rig);
 /* "left", the device of the side and its name. */
 const char *rig_device(enum side side);
 
-/* The address of the side, in host order. */
+/* The address of the side, in host order; and as text with the length of its network: "10.77.0.1/24". */
 uint32_t rig_address(enum side side);
+const char *rig_prefix(enum side side);
 
 /* What this thread creates from now on belongs to the side. */
 void rig_enter(const struct rig *rig, enum side side);

@@ -13,76 +13,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <weir/weir.h>
-
+#include "chain.h"
 #include "report.h"
-
-#define SOURCE      "02:00:00:00:00:01"
-#define DESTINATION "02:00:00:00:00:02"
-
-/* What the cases add, in the order of the chain. */
-static const char *const names[] = { "none",  "af_decap",   "eth_wrap", "mac_filter",
-				     "stats", "eth_unwrap", "af_encap" };
-
-#define ALL (countof(names) - 1)
 
 struct options {
 	double seconds;
 	unsigned rounds;
-	unsigned cpu;
-	uint32_t size;
-	uint32_t room;
+	struct chain chain;
 	int only;         /* a case, or -1 */
 	uint64_t packets; /* with only: how many; 0: as the seconds say */
 	bool instructions;
 	const char *json;
 };
-
-/* The chain of a case: the writer comes earlier for the shorter ones, and takes any layer. */
-static void shorten(struct weir_chain *chain, unsigned n)
-{
-	const struct weir_stage write = chain->stages[1 + ALL];
-
-	chain->stages[1 + n] = write;
-	for (unsigned i = 2 + n; i <= 1 + ALL; i++)
-		chain->stages[i] = (struct weir_stage){ 0 };
-}
-
-/* Runs packets through the first n stages and returns nanoseconds a packet: those of the processor that the
- * worker had, so that what else runs on the machine disturbs less. */
-static double run(const struct options *options, unsigned n, uint64_t packets)
-{
-	struct weir_config config = {
-		.endpoints = { weir_generator("in", .count = packets, .size = options->size),
-			       weir_null("out") },
-		.workers = { { "worker", .cpu = options->cpu } },
-		.chains = { { "chain",
-			      .stages = { weir_read("in", .worker = "worker"), weir_af_decap(),
-					  weir_eth_wrap(.source = SOURCE, .next_hop = DESTINATION),
-					  weir_mac_filter(.own = WEIR_LIST(DESTINATION)), weir_stats(),
-					  weir_eth_unwrap(), weir_af_encap(), weir_write("out") } } },
-		.pool = { .room = options->room },
-	};
-	struct weir_pipeline *pipeline;
-	struct weir_counters *counters;
-	struct weir_error err;
-	uint64_t took;
-
-	shorten(&config.chains[0], n);
-	if (weir_pipeline_create(&pipeline, &config, &err) < 0)
-		give_up(BENCH_FAILED, "stages: %s", err.text);
-	if (weir_pipeline_start(pipeline, &err) < 0)
-		give_up(BENCH_FAILED, "stages: %s", err.text);
-	weir_pipeline_wait(pipeline, -1);
-	counters = weir_counters_read(pipeline);
-	if (!counters || counters->sent != packets)
-		give_up(BENCH_FAILED, "stages: of %llu packets not all came through",
-			(unsigned long long)packets);
-	took = counters->workers[0].cpu_ns;
-	weir_counters_free(counters);
-	weir_pipeline_destroy(pipeline);
-	return (double)took / (double)packets;
-}
 
 /* Instructions that callgrind counts for one run of this program. */
 static double count_run(const struct options *options, unsigned n, uint64_t packets)
@@ -98,7 +40,7 @@ static double count_run(const struct options *options, unsigned n, uint64_t pack
 	snprintf(command, sizeof(command),
 		 "valgrind --tool=callgrind --callgrind-out-file=/dev/null '%s' --case %s --packets %llu "
 		 "--size %u 2>&1",
-		 self, names[n], (unsigned long long)packets, options->size);
+		 self, chain_names[n], (unsigned long long)packets, options->chain.size);
 	pipe = popen(command, "r");
 	while (pipe && fgets(line, sizeof(line), pipe)) {
 		const char *found = strstr(line, "Collected : ");
@@ -122,11 +64,12 @@ static void count_instructions(const struct options *options, struct report *rep
 {
 	double before = 0;
 
-	for (unsigned n = 0; n <= ALL; n++) {
+	for (unsigned n = 0; n <= CHAIN_STAGES; n++) {
 		double all = instructions(options, n);
 
-		printf("%-12s %8.1f instructions a packet\n", n ? names[n] : "in and out", all - before);
-		report_add(report, names[n], "fused", "instructions_per_packet", all - before);
+		printf("%-12s %8.1f instructions a packet\n", n ? chain_names[n] : "in and out",
+		       all - before);
+		report_add(report, chain_names[n], "fused", "instructions_per_packet", all - before);
 		before = all;
 	}
 	report_figure(report, "six_stages_instructions",
@@ -139,7 +82,7 @@ static uint64_t packets_for(const struct options *options)
 {
 	const uint64_t trial = 1000000;
 
-	return (uint64_t)(options->seconds * 1e9 / run(options, ALL, trial)) + trial;
+	return (uint64_t)(options->seconds * 1e9 / chain_run(&options->chain, CHAIN_STAGES, trial)) + trial;
 }
 
 static void measure(const struct options *options, struct report *report)
@@ -149,10 +92,10 @@ static void measure(const struct options *options, struct report *report)
 	for (unsigned r = 0; r < options->rounds; r++) {
 		double before = 0, first = 0;
 
-		for (unsigned n = 0; n <= ALL; n++) {
-			double ns = run(options, n, packets);
+		for (unsigned n = 0; n <= CHAIN_STAGES; n++) {
+			double ns = chain_run(&options->chain, n, packets);
 
-			report_add(report, names[n], "fused", "ns_per_packet", ns - before);
+			report_add(report, chain_names[n], "fused", "ns_per_packet", ns - before);
 			before = ns;
 			first = n ? first : ns;
 		}
@@ -177,8 +120,8 @@ static void print(struct report *report)
 
 static int find_case(const char *name)
 {
-	for (unsigned n = 0; n <= ALL; n++)
-		if (strcmp(names[n], name) == 0)
+	for (unsigned n = 0; n <= CHAIN_STAGES; n++)
+		if (strcmp(chain_names[n], name) == 0)
 			return (int)n;
 	give_up(BENCH_USAGE, "stages: no such case: '%s'", name);
 }
@@ -194,17 +137,17 @@ static void parse(struct options *options, int argc, char **argv)
 	};
 	int option;
 
-	*options = (struct options){ .seconds = 0.2, .rounds = 9, .size = 64, .only = -1 };
+	*options = (struct options){ .seconds = 0.2, .rounds = 9, .chain.size = 64, .only = -1 };
 	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		if (option == 's' && (options->seconds = atof(optarg)) > 0)
 			continue;
 		if (option == 'r' && (options->rounds = (unsigned)atoi(optarg)) > 0)
 			continue;
-		if (option == 'p' && sscanf(optarg, "%u", &options->cpu) == 1)
+		if (option == 'p' && sscanf(optarg, "%u", &options->chain.cpu) == 1)
 			continue;
-		if (option == 'b' && sscanf(optarg, "%u", &options->size) == 1)
+		if (option == 'b' && sscanf(optarg, "%u", &options->chain.size) == 1)
 			continue;
-		if (option == 'm' && sscanf(optarg, "%u", &options->room) == 1)
+		if (option == 'm' && sscanf(optarg, "%u", &options->chain.room) == 1)
 			continue;
 		if (option == 'c' && (options->only = find_case(optarg)) >= 0)
 			continue;
@@ -227,8 +170,9 @@ int main(int argc, char **argv)
 
 	parse(&options, argc, argv);
 	if (options.only >= 0) {
-		printf("%.2f ns a packet\n", run(&options, (unsigned)options.only,
-						 options.packets ? options.packets : packets_for(&options)));
+		printf("%.2f ns a packet\n",
+		       chain_run(&options.chain, (unsigned)options.only,
+				 options.packets ? options.packets : packets_for(&options)));
 		return 0;
 	}
 	report.rounds = options.instructions ? 1 : options.rounds;

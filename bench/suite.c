@@ -105,7 +105,7 @@ static void set_quick(const struct suite *suite, struct options *options)
 	choose_cases(suite, options, suite->quick);
 	if (suite->quick_modes)
 		choose_modes(suite, options, suite->quick_modes);
-	options->seconds = 0.25;
+	options->seconds = 0.2;
 	options->rounds = 5;
 }
 
@@ -243,8 +243,10 @@ void suite_sum_up(struct conservation *sum, const struct forwarder_report *repor
 static void visit_patiently(struct visit v[PHASES], const struct rig *rig, const struct mode *mode,
 			    const struct traffic_case *kase, const struct options *options)
 {
+	const double seconds = options->seconds * (kase->longer ? kase->longer : 1);
+
 	for (unsigned tries = 0; tries < 3; tries++) {
-		if (visit(v, rig, mode, kase, &options->placement, options->seconds))
+		if (visit(v, rig, mode, kase, &options->placement, seconds))
 			return;
 		fprintf(stderr, "nothing came through in %g s: case %s, mode %s\n", v[WORKING].seconds,
 			kase->name, mode->name);
@@ -266,7 +268,7 @@ void suite_measure(const struct suite *suite, const struct options *options, str
 
 		if (!is_on(suite, options, c, m))
 			continue;
-		visit_patiently(v, rig, mode, kase, options);
+		visit_patiently(v, mode->rig ? mode->rig : rig, mode, kase, options);
 		table_add(report, kase->name, mode->name, &v[WORKING]);
 		if (mode->rest)
 			table_add(report, kase->name, mode->base, &v[RESTING]);

@@ -158,14 +158,22 @@ static void excuse(struct traffic *traffic)
 	losses->lost -= losses->by_kernels < losses->lost ? losses->by_kernels : losses->lost;
 }
 
+/* A server that waits for datagrams, which come no more, shall see at once that it is to end. */
+static void wake_server(struct traffic *traffic)
+{
+	for (unsigned i = 0; traffic->kase->size && i < traffic->streams; i++)
+		shutdown(traffic->server[i], SHUT_RD);
+}
+
 void traffic_stop(struct traffic *traffic)
 {
 	/* A connection is reset, so that nothing of it is left for the next forwarder to find. */
 	const struct linger reset = { .l_onoff = 1 };
 
 	atomic_store(&traffic->stop, true);
-	for (enum side side = LEFT; side < SIDES; side++)
-		pthread_join(traffic->threads[side], NULL);
+	pthread_join(traffic->threads[LEFT], NULL);
+	wake_server(traffic);
+	pthread_join(traffic->threads[RIGHT], NULL);
 	if (traffic->losses.known)
 		excuse(traffic);
 	for (unsigned i = 0; i < traffic->streams; i++) {

@@ -32,6 +32,7 @@ struct traffic_case {
 	unsigned size;    /* payload bytes of a datagram */
 	unsigned gap_us;  /* between the requests of request-response; 0: back to back */
 	unsigned window;  /* numbered datagrams of a flow that are on their way at once */
+	unsigned longer; /* how many times as long as others it is measured, having so few packets; 0: once */
 };
 
 /* What became of numbered datagrams from the first to the last. */

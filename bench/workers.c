@@ -16,7 +16,8 @@ static const struct traffic_case cases[] = {
 	{ "tcp1", "TCP, 1 stream", &traffic_tcp, .streams = 1 },
 	{ "udp64", "flood of UDP datagrams of 64 bytes", &traffic_udp, .size = 64 },
 	{ "rtt", "UDP request and response of 64 bytes, back to back", &traffic_rtt, .size = 64 },
-	{ "rtt1ms", "the same with a millisecond between", &traffic_rtt, .size = 64, .gap_us = 1000 },
+	{ "rtt1ms", "the same with a millisecond between", &traffic_rtt, .size = 64, .gap_us = 1000,
+	  .longer = 3 },
 };
 
 /* --- the chains -------------------------------------------------------------------------------------------

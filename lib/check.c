@@ -59,6 +59,19 @@ static void check_index(const struct weir__pool *pool, uint32_t index, const cha
 	abort();
 }
 
+/*
+ * Bytes in front of a packet that was just read to which nobody may have written. A device may have put a
+ * header right in front of the packet, into the place for one of any length (weir__reader_large()).
+ */
+static size_t front_of(const struct weir_buf *buf, uint32_t index)
+{
+	const size_t front = (size_t)(buf->data - buf->room);
+
+	if (!weir__pool_is_jumbo(index))
+		return front;
+	return front < WEIR__LARGE_FRONT ? 0 : front - WEIR__LARGE_FRONT;
+}
+
 void weir__check_pass(struct weir__pool *pool, const uint32_t *index, uint32_t n, enum weir__owner from,
 		      enum weir__owner to, const char *path)
 {
@@ -70,8 +83,8 @@ void weir__check_pass(struct weir__pool *pool, const uint32_t *index, uint32_t n
 		if (buf->owner != from)
 			broken(pool, index[i], path, "belongs to %s, not to %s", owner_name(buf->owner),
 			       owner_name(from));
-		if (from == WEIR__OWNER_POOL) /* what lies in front of a packet that was just read */
-			check_poison(pool, index[i], (size_t)(buf->data - buf->room), path);
+		if (from == WEIR__OWNER_POOL)
+			check_poison(pool, index[i], front_of(buf, index[i]), path);
 		buf->owner = (uint8_t)to;
 		if (to == WEIR__OWNER_POOL)
 			poison(buf);

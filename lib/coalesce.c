@@ -8,10 +8,12 @@
 #include "ethernet.h"
 #include "framing.h"
 #include "ip.h"
-#include "pool.h"
 
 #define TCP_HEADER 20
 #define UDP_HEADER 8
+
+#define LONGEST \
+	65535 /* bytes of a super-packet with all headers, so that the IP header can tell its length */
 
 #define TCP_PSH 0x08
 #define TCP_ACK 0x10
@@ -52,7 +54,7 @@ static const uint8_t udp_common[UDP_HEADER] = { 0xff, 0xff, 0xff, 0xff, 0, 0, 0,
 
 /* The four kinds of packets that can be put together. */
 struct kind {
-	uint32_t offload; /* that a super-packet of them needs */
+	uint32_t offload; /* the bit of their super-packets */
 	uint8_t gso_type;
 	uint8_t family;
 	uint8_t protocol;
@@ -64,14 +66,14 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-	{ WEIR_OFFLOAD_CSUM | WEIR_OFFLOAD_TSO4, WEIR_GSO_TCPV4, 4, IPPROTO_TCP, WEIR__IPV4_HEADER,
-	  TCP_HEADER, TCP_CHECKSUM, ipv4_common, tcp_common },
-	{ WEIR_OFFLOAD_CSUM | WEIR_OFFLOAD_USO4, WEIR_GSO_UDP, 4, IPPROTO_UDP, WEIR__IPV4_HEADER, UDP_HEADER,
-	  UDP_CHECKSUM, ipv4_common, udp_common },
-	{ WEIR_OFFLOAD_CSUM | WEIR_OFFLOAD_TSO6, WEIR_GSO_TCPV6, 6, IPPROTO_TCP, WEIR__IPV6_HEADER,
-	  TCP_HEADER, TCP_CHECKSUM, ipv6_common, tcp_common },
-	{ WEIR_OFFLOAD_CSUM | WEIR_OFFLOAD_USO6, WEIR_GSO_UDP, 6, IPPROTO_UDP, WEIR__IPV6_HEADER, UDP_HEADER,
-	  UDP_CHECKSUM, ipv6_common, udp_common },
+	{ WEIR_OFFLOAD_TSO4, WEIR_GSO_TCPV4, 4, IPPROTO_TCP, WEIR__IPV4_HEADER, TCP_HEADER, TCP_CHECKSUM,
+	  ipv4_common, tcp_common },
+	{ WEIR_OFFLOAD_USO4, WEIR_GSO_UDP, 4, IPPROTO_UDP, WEIR__IPV4_HEADER, UDP_HEADER, UDP_CHECKSUM,
+	  ipv4_common, udp_common },
+	{ WEIR_OFFLOAD_TSO6, WEIR_GSO_TCPV6, 6, IPPROTO_TCP, WEIR__IPV6_HEADER, TCP_HEADER, TCP_CHECKSUM,
+	  ipv6_common, tcp_common },
+	{ WEIR_OFFLOAD_USO6, WEIR_GSO_UDP, 6, IPPROTO_UDP, WEIR__IPV6_HEADER, UDP_HEADER, UDP_CHECKSUM,
+	  ipv6_common, udp_common },
 };
 
 /* A packet whose flow is known. */
@@ -213,8 +215,7 @@ static bool read_candidate(const struct weir__coalesce *coalesce, struct packet 
 					? weir__load_be16(ip + IPV4_LENGTH)
 					: weir__load_be16(ip + IPV6_LENGTH) + (uint32_t)WEIR__IPV6_HEADER;
 
-	if (buf->gso_type || (coalesce->offload & kind->offload) != kind->offload ||
-	    length != buf->len - packet->network)
+	if (buf->gso_type || !(coalesce->offload & kind->offload) || length != buf->len - packet->network)
 		return false;
 	if (buf->flags & WEIR_BUF_NEEDS_CSUM &&
 	    (buf->csum_start != packet->transport || buf->csum_offset != kind->checksum))
@@ -246,22 +247,22 @@ static bool have_same_metadata(const struct weir_buf *a, const struct weir_buf *
 {
 	if ((a->flags ^ b->flags) & WEIR_BUF_VLAN || (a->flags & WEIR_BUF_VLAN && a->vlan != b->vlan))
 		return false;
-	return a->mark[0] == b->mark[0];
+	return a->mark == b->mark && a->peer == b->peer;
 }
 
+/* In this order: what is equal in front says how long the next part is. */
 static bool have_same_headers(const struct packet *first, const struct packet *packet)
 {
-	const struct kind *kind = first->kind;
+	const struct kind *kind = packet->kind;
 	const uint8_t *a = first->buf->data, *b = packet->buf->data;
 	const uint32_t options = packet->transport + kind->transport_header;
 
-	return kind == packet->kind && first->network == packet->network && first->header == packet->header &&
+	return kind == first->kind && memcmp(a, b, packet->network) == 0 &&
 	       have_in_common(a + packet->network, b + packet->network, kind->network_common,
 			      kind->network_header) &&
 	       have_in_common(a + packet->transport, b + packet->transport, kind->transport_common,
 			      kind->transport_header) &&
-	       memcmp(a + options, b + options, packet->header - options) == 0 &&
-	       memcmp(a, b, packet->network) == 0;
+	       memcmp(a + options, b + options, packet->header - options) == 0;
 }
 
 /* Whether a cut counts the numbers of the item's first packet up to those of this one. */
@@ -281,7 +282,7 @@ static bool has_next_numbers(const struct item *item, const struct packet *packe
 static bool follows(const struct item *item, const struct packet *packet)
 {
 	return !item->closed && packet->payload <= item->first.payload &&
-	       packet->header + item->payload + packet->payload <= WEIR__JUMBO_PACKET &&
+	       packet->header + item->payload + packet->payload <= LONGEST &&
 	       have_same_headers(&item->first, packet) && has_next_numbers(item, packet) &&
 	       have_same_metadata(item->first.buf, packet->buf);
 }
@@ -313,9 +314,8 @@ static bool copy_payload(const struct item *item, const struct packet *packet, u
 		memcpy(to, payload, packet->payload);
 		return field == weir__checksum_fold(sum) && has_right_header(packet);
 	}
-	sum += weir__checksum_add(0, transport, packet->header - packet->transport);
-	sum += weir__checksum_add(0, payload, packet->payload);
-	memcpy(to, payload, packet->payload);
+	sum = weir__checksum_add(sum, transport, packet->header - packet->transport) +
+	      weir__checksum_copy(to, payload, packet->payload);
 	/* 0xffff is a second way to write a checksum of 0, and the one of UDP. */
 	return weir__checksum_fold(sum) == 0xffff &&
 	       (field != 0xffff || packet->kind->protocol == IPPROTO_UDP) && has_right_header(packet);
@@ -383,7 +383,8 @@ static void set_metadata(const struct item *item)
 	made->hdr_len = (uint16_t)first->header;
 	made->vlan = first->buf->vlan;
 	made->flags = first->buf->flags | WEIR_BUF_NEEDS_CSUM;
-	memcpy(made->mark, first->buf->mark, sizeof(made->mark));
+	made->mark = first->buf->mark;
+	made->peer = first->buf->peer;
 }
 
 /* Makes one packet of the bytes: lengths, and the checksum as a device is to complete it. */

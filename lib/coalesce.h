@@ -15,10 +15,10 @@ struct weir__coalesce {
 	struct weir_buf *bufs;
 	enum weir_layer layer;     /* WEIR_LAYER_L2, _L3 or _AF */
 	enum weir_framing framing; /* with WEIR_LAYER_AF */
-	uint32_t offload;          /* WEIR_OFFLOAD_…: what may be made */
+	uint32_t offload;          /* WEIR_OFFLOAD_TSO4, …: what may be made */
 	uint32_t headroom;         /* bytes to leave free in front of what is made */
 	/* Free buffers for 65,535 bytes behind the headroom, taken from the end; without one, packets go on
-	 * as they are. What is left has been written to. */
+	 * as they are. What is left may have been written to. */
 	uint32_t *jumbo;
 	uint32_t n_jumbo;
 

@@ -22,6 +22,7 @@
 
 #define WEIR__JUMBO_PACKET (65535 + 18) /* bytes: the largest IP packet in an Ethernet frame with a tag */
 #define WEIR__JUMBO_BATCH  4            /* jumbo buffers exchanged at once */
+#define WEIR__LARGE_FRONT  16 /* bytes in front of a packet that a reader may write to, if it is large */
 
 /* A worker's free buffers: refilled when there are fewer than a batch, and a batch given back above three. */
 #define WEIR__STASH_BATCHES 4

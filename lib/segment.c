@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "checksum.h"
+#include "framing.h"
 #include "ip.h"
 #include "segment.h"
 
@@ -49,6 +50,21 @@ static inline uint16_t load_word(const uint8_t *from)
 static inline void store_word(uint8_t *to, uint16_t word)
 {
 	memcpy(to, &word, sizeof(word));
+}
+
+uint32_t weir__segments_network(const struct weir_buf *buf, enum weir_layer layer, enum weir_framing framing)
+{
+	uint32_t at = 12;
+
+	if (layer == WEIR_LAYER_L3 || (layer == WEIR_LAYER_AF && framing == WEIR_FRAMING_RAW))
+		return 0;
+	if (layer == WEIR_LAYER_AF)
+		return WEIR__PREFIX;
+	/* The tags of IEEE 802.1Q and 802.1ad. */
+	while (at + 4 <= buf->len && ((buf->data[at] == 0x81 && !buf->data[at + 1]) ||
+				      (buf->data[at] == 0x88 && buf->data[at + 1] == 0xa8)))
+		at += 4;
+	return at + 2;
 }
 
 static bool find_behind_ipv4(struct weir__segments *segments)
@@ -218,7 +234,7 @@ static inline void write_tcp(const struct weir__segments *segments, uint32_t k, 
 		flags &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 	memcpy(tcp + TCP_SEQUENCE, &sequence, sizeof(sequence));
 	tcp[TCP_FLAGS] = flags;
-	sum += sequence + htons((uint16_t)(first[TCP_DATA_OFFSET] << 8 | flags));
+	sum += (uint64_t)sequence + htons((uint16_t)(first[TCP_DATA_OFFSET] << 8 | flags));
 	store_word(tcp + TCP_CHECKSUM, weir__checksum_finish(sum));
 }
 

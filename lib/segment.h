@@ -24,6 +24,9 @@ struct weir__segments {
 	uint64_t transport_sum;
 };
 
+/* Where the IP header of a packet of that layer begins. */
+uint32_t weir__segments_network(const struct weir_buf *buf, enum weir_layer layer, enum weir_framing framing);
+
 /*
  * Reads the headers of the super-packet in buf, whose IP header begins at network, and believes neither
  * hdr_len nor the transport protocol that gso_type tells without looking. Returns false if it is no such

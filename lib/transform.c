@@ -3,7 +3,6 @@
 
 #include "check.h"
 #include "clock.h"
-#include "framing.h"
 #include "pipeline.h"
 #include "segment.h"
 #include "transform.h"
@@ -81,26 +80,10 @@ static void write_piece(struct cut *cut, const struct weir_buf *super, const str
 	buf->gso_type = WEIR_GSO_NONE;
 	buf->vlan = super->vlan;
 	buf->flags = super->flags & (uint16_t)~WEIR_BUF_NEEDS_CSUM;
-	memcpy(buf->mark, super->mark, sizeof(buf->mark));
+	buf->mark = super->mark;
+	buf->peer = super->peer;
 	weir__segments_write(segments, k, buf->data);
 	weir_count(&cut->op->row->counters.made, 1);
-}
-
-/* Where the IP header begins. */
-static uint32_t network_offset(const struct weir__transform *config, const struct weir_buf *buf)
-{
-	uint32_t at = 12;
-
-	if (config->layer == WEIR_LAYER_L3 ||
-	    (config->layer == WEIR_LAYER_AF && config->framing == WEIR_FRAMING_RAW))
-		return 0;
-	if (config->layer == WEIR_LAYER_AF)
-		return WEIR__PREFIX;
-	/* The tags of IEEE 802.1Q and 802.1ad. */
-	while (at + 4 <= buf->len && ((buf->data[at] == 0x81 && !buf->data[at + 1]) ||
-				      (buf->data[at] == 0x88 && buf->data[at + 1] == 0xa8)))
-		at += 4;
-	return at + 2;
 }
 
 /* Returns false if not all pieces could be made: then the next one to make is noted. */
@@ -134,7 +117,10 @@ static bool cut_super(struct cut *cut, uint32_t index)
 	struct weir__segments segments;
 	bool jumbo, done;
 
-	if (!weir__segments_begin(&segments, super, network_offset(cut->config, super))) {
+	/* Whoever gave it has told others by its lengths how many pieces it has: none may be padding. */
+	if (!weir__segments_begin(&segments, super,
+				  weir__segments_network(super, cut->config->layer, cut->config->framing)) ||
+	    segments.n != weir_buf_segments(super)) {
 		drop(cut, index, WEIR__SPLIT_MALFORMED);
 		return true;
 	}
@@ -160,7 +146,8 @@ static bool cut_one(struct cut *cut, uint32_t index)
 	struct weir_buf *buf = &cut->worker->pool->bufs[index];
 	const uint32_t needs = weir_buf_offload(buf);
 
-	if (WEIR_UNLIKELY(needs & ~cut->config->offload)) {
+	/* What was begun is ended, though a change may have said since that it can stay whole. */
+	if (WEIR_UNLIKELY(needs & ~cut->config->offload || cut->op->row->piece)) {
 		if (buf->gso_type)
 			return cut_super(cut, index);
 		if (!weir__segment_complete(buf)) {
@@ -210,7 +197,7 @@ static void coalesce(struct weir__worker *worker, const struct weir__op *op, str
 	coalesce->bufs = worker->pool->bufs;
 	coalesce->layer = config->layer;
 	coalesce->framing = config->framing;
-	coalesce->offload = config->offload;
+	coalesce->offload = config->offload | WEIR_OFFLOAD_CSUM; /* which all kinds need */
 	coalesce->headroom = worker->pool->headroom;
 	coalesce->jumbo = stash->index;
 	coalesce->n_jumbo = stash->n;
@@ -218,6 +205,8 @@ static void coalesce(struct weir__worker *worker, const struct weir__op *op, str
 	weir__check_pass(worker->pool, stash->index + coalesce->n_jumbo, stash->n - coalesce->n_jumbo,
 			 WEIR__OWNER_POOL, WEIR__OWNER_WORKER, op->row->path);
 	stash->n = coalesce->n_jumbo;
+	if (stash->n) /* the next one may have been begun in vain */
+		weir__check_unused(worker->pool, stash->index[stash->n - 1]);
 	if (!coalesce->made)
 		return;
 	vector->n = (uint16_t)coalesce->n;

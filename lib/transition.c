@@ -73,21 +73,6 @@ static enum way worse(enum way a, enum way b)
 	return a > b ? a : b;
 }
 
-static bool has_split(const struct weir__op *op, const struct weir__op *end)
-{
-	for (; op <= end; op++)
-		if (op->row->kind == WEIR__ROW_SPLIT)
-			return true;
-	return false;
-}
-
-/* What differs where a split may hold packets, which came by the old way: more than a stage. */
-static enum way difference(const struct weir__op *a, const struct weir__op *a_end, const struct weir__op *b,
-			   const struct weir__op *b_end)
-{
-	return has_split(a, a_end) || has_split(b, b_end) ? REROUTED : LOCAL;
-}
-
 /* Whether the rows from a up to the end of its segment, or its next fork, are those from b. */
 static enum way compare_line(const struct weir__op *a, const struct weir__op *a_end, const struct weir__op *b,
 			     const struct weir__op *b_end)
@@ -96,7 +81,7 @@ static enum way compare_line(const struct weir__op *a, const struct weir__op *a_
 
 	for (long i = 0; same && i <= a_end - a; i++)
 		same = a[i].row == b[i].row;
-	return same ? SAME : difference(a, a_end, b, b_end);
+	return same ? SAME : LOCAL;
 }
 
 static enum way compare(const struct graph *graph, const struct weir__op *a, const struct weir__op *b);
@@ -131,15 +116,27 @@ static enum way compare(const struct graph *graph, const struct weir__op *a, con
 	return worse(way, compare(graph, a_end + 1, b_end + 1));
 }
 
+static bool leads_to_split(const struct node *node)
+{
+	for (uint64_t left = node->input->sinks; left; left &= left - 1)
+		if (node->program->sinks[__builtin_ctzll(left)]->row->kind == WEIR__ROW_SPLIT)
+			return true;
+	return false;
+}
+
 static enum way compare_program(struct graph *graph, const struct node *node,
 				const struct weir__program *program)
 {
+	enum way way;
+
 	for (unsigned i = 0; i < program->n_inputs; i++) {
 		if (program->inputs[i].row != node->input->row)
 			continue;
 		memset(graph->met, 0, node->program->n_ops * sizeof(*graph->met));
 		graph->met_base = node->program->ops;
-		return compare(graph, node->input->first, program->inputs[i].first);
+		way = compare(graph, node->input->first, program->inputs[i].first);
+		/* A split may hold packets that have come half of the old way. */
+		return way != SAME && leads_to_split(node) ? REROUTED : way;
 	}
 	return REROUTED;
 }

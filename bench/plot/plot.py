@@ -19,6 +19,13 @@ PERCENTS = (0, 1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99)
 HERE = pathlib.Path(__file__).parent
 
 RAW, WEIR, PEER = '#9a9a9a', '#1f77b4', '#d95f02'
+# Peers have names that are clear only in their own benches.
+LABELS = {'tap': 'DPDK net_tap', 'tap_idle': 'DPDK net_tap, sleeping', 'quiet': 'DPDK net_tap, no signals',
+          'quietidle': 'DPDK net_tap, sleeping, no signals', 'veth': 'kernel, veth', 'vxlan': 'kernel, VXLAN',
+          'vxlanwire': 'kernel, VXLAN on a wire'}
+QUEUES = {'one': 'one worker', 'two': 'a worker each way', 'queues': 'a worker each queue',
+          'one_gso': 'one worker, super-packets', 'two_gso': 'a worker each way, super-packets',
+          'queues_gso': 'a worker each queue, super-packets'}
 FAMILIES = {'Weir': WEIR, 'raw': RAW, 'others': PEER}
 
 
@@ -56,14 +63,15 @@ def bars(out, below, rows, heading, unit):
         text.append(f'{i} "{label}" {median:.6g} {low:.6g} {high:.6g} {int(colour[1:], 16)}\n')
     used = {colour for _, _, colour in rows}
     families = ' '.join(f'{name} {colour}' for name, colour in FAMILIES.items() if colour in used)
-    draw('bars.gp', ''.join(text), out, heading=heading, below=below, unit=unit, rows=len(rows), families=families)
+    draw('bars.gp', ''.join(text), out, heading=heading, below=below, unit=unit, rows=len(rows),
+         families=families)
 
 
-def by_mode(runs, out, case, metric, heading, unit, scale=1.0, upwards=False):
+def by_mode(runs, out, benches, case, metric, heading, unit, scale=1.0, upwards=False, leave_out='-'):
     """All modes and peers that met a case, the best on top."""
-    benches = runs.benches('throughput', 'peers')
-    rows = [(mode, [v * scale for v in runs.values(benches, case, mode, metric)], family(mode))
-            for mode in runs.modes(benches, case, metric)]
+    benches = runs.benches(*benches)
+    rows = [(LABELS.get(mode, mode), [v * scale for v in runs.values(benches, case, mode, metric)], family(mode))
+            for mode in runs.modes(benches, case, metric) if not mode.endswith(leave_out)]
     if rows:
         rows.sort(key=lambda row: statistics.median(row[1]), reverse=not upwards)
         bars(out, runs.below(benches), rows, heading, unit)
@@ -88,11 +96,12 @@ def lines(out, below, blocks, heading, across, unit, tics=''):
 
 def percentiles(runs, out, case, heading):
     """The further to the right, the rarer: 90 and 99 % are as far apart as 0 and 90 %."""
-    benches = runs.benches('throughput', 'peers')
+    benches = runs.benches('throughput')
     blocks = []
     for mode in runs.modes(benches, case, 'us at 50'):
         measured = [(percent, runs.values(benches, case, mode, f'us at {percent}')) for percent in PERCENTS]
-        blocks.append((mode, [(rarity(percent), [statistics.median(v)]) for percent, v in measured if v]))
+        blocks.append((LABELS.get(mode, mode),
+                       [(rarity(percent), [statistics.median(v)]) for percent, v in measured if v]))
     if blocks:
         tics = ', '.join(f'"{mark}" {rarity(mark):.4f}' for mark in (0, 50, 80, 90, 95, 98, 99))
         lines(out, runs.below(benches, 'medians'), blocks, heading, 'percent of round trips that took no longer',
@@ -155,25 +164,43 @@ def workers(runs, directory):
           'Round trip through the same chain cut over more workers', across, 'microseconds', tics)
 
 
+def queues(runs, directory):
+    benches = runs.benches('queues')
+    for case, metric, scale, heading, unit in (
+            ('tcp16', 'gbps', 1, 'TCP, 16 streams, with one queue of each device and with two', 'Gbit/s'),
+            ('udp64', 'pps', 1e-3, 'UDP datagrams of 64 bytes, with one queue of each device and with two',
+             'thousand datagrams a second that arrive')):
+        rows = [(QUEUES.get(mode, mode), [v * scale for v in runs.values(benches, case, mode, metric)], WEIR)
+                for mode in runs.modes(benches, case, metric)]
+        if rows:
+            bars(directory / f'queues-{case}.svg', runs.below(benches), rows, heading, unit)
+
+
 def draw_all(runs, directory):
-    by_mode(runs, directory / 'tcp1.svg', 'tcp1', 'gbps', 'TCP, 1 stream between two TUN devices', 'Gbit/s')
-    by_mode(runs, directory / 'tcp4.svg', 'tcp4', 'gbps', 'TCP, 4 streams between two TUN devices', 'Gbit/s')
-    by_mode(runs, directory / 'cpu.svg', 'tcp1', 'cpu_s_per_gb', 'What it takes of the processor: TCP, 1 stream',
-            'seconds of processor time for each gigabyte', upwards=True)
-    by_mode(runs, directory / 'udp64.svg', 'udp64', 'pps', 'Flood of UDP datagrams of 64 bytes, each by itself',
-            'thousand datagrams a second that arrive', 1e-3)
-    by_mode(runs, directory / 'udp64-gso.svg', 'udp64_gso', 'pps', 'The same flood in super-packets of 64 datagrams',
-            'thousand datagrams a second that arrive', 1e-3)
+    everybody = 'throughput', 'dpdk', 'kernel'
+    processes = 'throughput', 'dpdk'  # whose processor time can be told from the traffic's
+    by_mode(runs, directory / 'tcp1.svg', everybody, 'tcp1', 'gbps', 'TCP, 1 stream', 'Gbit/s')
+    by_mode(runs, directory / 'tcp4.svg', everybody, 'tcp4', 'gbps', 'TCP, 4 streams', 'Gbit/s')
+    by_mode(runs, directory / 'cpu.svg', processes, 'tcp1', 'cpu_s_per_gb',
+            'What it takes of the processor: TCP, 1 stream', 'seconds of processor time for each gigabyte',
+            upwards=True)
+    by_mode(runs, directory / 'udp64.svg', processes, 'udp64', 'pps',
+            'Flood of UDP datagrams of 64 bytes, each by itself', 'thousand datagrams a second that arrive', 1e-3,
+            leave_out='_gso')
+    by_mode(runs, directory / 'udp64-gso.svg', ('throughput',), 'udp64_gso', 'pps',
+            'The same flood in super-packets of 64 datagrams', 'thousand datagrams a second that arrive', 1e-3)
     percentiles(runs, directory / 'rtt-busy.svg', 'rtt', 'Round trip of 64 bytes, back to back')
     percentiles(runs, directory / 'rtt-sleeping.svg', 'rtt1ms', 'Round trip of 64 bytes, requests 1 ms apart')
     stages(runs, directory)
     sweep(runs, directory)
     workers(runs, directory)
+    queues(runs, directory)
 
 
 def write_figures(runs, path):
     """A section for each bench, with what its bars ask for."""
-    text = ['# Figures', '', 'Written by `./dev bench --plot`; [performance.md](../performance.md) says what they mean.']
+    text = ['# Figures', '',
+            'Written by `./dev bench --plot`; [performance.md](../performance.md) says what they mean.']
     for bench, figures in runs.figures.items():
         host = runs.hosts[bench]
         compiler = host['compiler'] if not host['compiler'][:1].isdigit() else f"gcc {host['compiler']}"

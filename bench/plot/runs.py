@@ -36,7 +36,9 @@ class Runs:
         return [name for name in names if name in self.series]
 
     def values(self, benches, case, mode, metric):
-        return [v for b in benches for v in self.series.get(b, {}).get((case, mode, metric), [])]
+        """Of the first bench that has any: runs of different benches are not mixed."""
+        found = (self.series[bench].get((case, mode, metric)) for bench in benches)
+        return next((values for values in found if values), [])
 
     def modes(self, benches, case, metric):
         """In the order of the files, each once."""

@@ -125,23 +125,24 @@ static int write_one(const struct weir__tun *tun, const uint8_t *bytes, size_t s
 	return n < 0 ? -errno : -EMSGSIZE; /* The rest of a packet is no packet. */
 }
 
-/* Where the IP header begins. */
-static uint32_t network_offset(const struct weir__tun *tun, const struct weir_buf *buf)
-{
-	if (!tun->tap)
-		return 0;
-	return buf->len > 16 && buf->data[12] == 0x81 && buf->data[13] == 0 ? 18 : 14;
-}
+/* Of buf->flags, and of no use outside of this file: the first next_piece pieces of it are written. */
+#define BEGUN 0x8000
 
-/* Writes a super-packet in pieces. If the device takes no more, the next call goes on with the same packet.
+/*
+ * Writes a super-packet in pieces. If the device takes no more, the next call goes on with the same packet;
+ * unless that was dropped meanwhile, as when the pipeline stops.
  */
-static int write_pieces(struct weir__tun *tun, const struct weir_buf *buf)
+static int write_pieces(struct weir__tun *tun, struct weir_buf *buf)
 {
 	struct weir__segments segments;
 	uint8_t *piece = tun->piece + WEIR__VNET;
 	int rc = 0;
 
-	if (!weir__segments_begin(&segments, buf, network_offset(tun, buf)))
+	if (!(buf->flags & BEGUN))
+		tun->next_piece = 0;
+	if (!weir__segments_begin(
+		    &segments, buf,
+		    weir__segments_network(buf, tun->tap ? WEIR_LAYER_L2 : WEIR_LAYER_L3, WEIR_FRAMING_RAW)))
 		return -EINVAL;
 	while (rc == 0 && tun->next_piece < segments.n) {
 		const uint32_t len = weir__segments_len(&segments, tun->next_piece);
@@ -152,8 +153,7 @@ static int write_pieces(struct weir__tun *tun, const struct weir_buf *buf)
 			tun->next_piece++;
 	}
 	if (rc == -EAGAIN)
-		return rc;
-	tun->next_piece = 0;
+		buf->flags |= BEGUN;
 	weir_count(&tun->cut, rc == 0);
 	return rc;
 }
@@ -162,34 +162,68 @@ static int write_pieces(struct weir__tun *tun, const struct weir_buf *buf)
  * Kernels have refused super-packets that are right (6.6.44 and others of that time), and all refuse one that
  * is cut into more pieces than they can count: 128, or 64.
  */
-static int write_refused(struct weir__tun *tun, const struct weir_buf *buf)
+static int write_refused(struct weir__tun *tun, struct weir_buf *buf)
 {
 	weir_count(&tun->refused, 1);
 	return write_pieces(tun, buf);
 }
 
-static int write_packet(struct weir__tun *tun, struct weir_buf *buf)
+static void put_header(struct weir_buf *buf)
 {
 	struct virtio_net_hdr header;
-	int rc;
 
-	if (WEIR_UNLIKELY(tun->next_piece || (buf->gso_type && tun->refused >= REFUSALS)))
-		return write_pieces(tun, buf);
 	weir__vnet_encode(&header, buf);
 	memcpy(buf->data - WEIR__VNET, &header, WEIR__VNET);
+}
+
+static int write_packet(struct weir__tun *tun, struct weir_buf *buf)
+{
+	int rc;
+
+	if (WEIR_UNLIKELY(buf->flags & BEGUN || (buf->gso_type && tun->refused >= REFUSALS)))
+		return write_pieces(tun, buf);
+	put_header(buf);
 	rc = write_one(tun, buf->data - WEIR__VNET, WEIR__VNET + buf->len);
 	if (WEIR_UNLIKELY(rc == -EINVAL && buf->gso_type))
 		return write_refused(tun, buf);
 	return rc;
 }
 
+/*
+ * Ordinary packets that follow each other are written together. A super-packet is not: the kernel may refuse
+ * it, and its pieces would come after what follows it.
+ */
+static uint32_t write_run(struct weir__tun *tun, struct weir_writer *writer, uint32_t first)
+{
+	uint32_t end = first;
+
+	while (end < writer->n && !weir_writer_buf(writer, end)->gso_type)
+		end++;
+	if (!tun->uring.ring || end - first < 2)
+		return first;
+	for (uint32_t i = first; i < end; i++)
+		put_header(weir_writer_buf(writer, i));
+	return weir__tun_write_together(tun, writer, first, end, WEIR__VNET);
+}
+
 uint32_t weir__tun_vnet_write(struct weir__tun *tun, struct weir_writer *writer)
 {
-	for (uint32_t i = 0; i < writer->n; i++) {
-		int rc = write_packet(tun, weir_writer_buf(writer, i));
+	uint32_t i = 0;
 
+	while (i < writer->n) {
+		const uint32_t end = write_run(tun, writer, i);
+		int rc;
+
+		if (writer->error)
+			return end;
+		if (end > i) {
+			i = end;
+			continue;
+		}
+		rc = write_packet(tun, weir_writer_buf(writer, i));
 		if (WEIR_UNLIKELY(rc < 0) && !weir__tun_drop_failed(writer, i, -rc))
 			return i;
+		i++;
 	}
-	return writer->n;
+	return i;
 }
