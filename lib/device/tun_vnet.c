@@ -12,10 +12,8 @@
 #include "tun.h"
 #include "vnet.h"
 
-/*
- * Bytes of one read: as many as stay in a cache of 1 MiB until they are written. With twice as many, TCP
- * through a pipeline of one worker lost a tenth.
- */
+/* Bytes of one read: as many as stay in a cache of 1 MiB until they are written. From 64 to 512 KiB, TCP was
+ * as fast. */
 #define READ_BYTES (256 * 1024)
 
 /* Super-packets refused in all after which none is offered any more. */
