@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "coalesce.h"
-#include "packets.h"
+#include "plain.h"
 
 #define MERGE_HEADROOM 48
 #define MERGE_PACKET   65535
