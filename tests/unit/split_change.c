@@ -40,8 +40,9 @@ static weir_verdict pass(struct weir_buf *buf)
 /* Of packets that come so often that one is always under way. */
 static struct wire_packet mixed(uint64_t i)
 {
-	return i % 3 ? (struct wire_packet){ .payload = 200 }
-		     : (struct wire_packet){ .payload = 40007, .size = 1000 };
+	const struct wire_packet small = { .payload = 200 }, super = { .payload = 40007, .size = 1000 };
+
+	return i % 3 ? small : super;
 }
 
 static struct wire_packet forty(uint64_t i)

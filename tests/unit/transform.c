@@ -120,7 +120,9 @@ static struct wire_packet forty(uint64_t i)
 /* One super-packet among many packets that only take buffers. */
 static struct wire_packet rare(uint64_t i)
 {
-	return i % 16 ? (struct wire_packet){ .payload = 100 } : forty(i);
+	const struct wire_packet small = { .payload = 100 };
+
+	return i % 16 ? small : forty(i);
 }
 
 static struct wire_packet small(uint64_t i)
@@ -548,7 +550,9 @@ static weir_verdict back(struct weir_buf *buf)
 
 static struct wire_packet then_small(uint64_t i)
 {
-	return i ? (struct wire_packet){ .payload = 100 } : forty(i);
+	const struct wire_packet small = { .payload = 100 };
+
+	return i ? small : forty(i);
 }
 
 /* What the pieces have left no room for is dropped where it is in the way. */
