@@ -102,7 +102,11 @@ const char *weir__udp_text(const union weir__udp_address *address, char text[WEI
 
 static inline bool weir__udp_same(const union weir__udp_address *a, const union weir__udp_address *b)
 {
-	return memcmp(a, b, sizeof(*a)) == 0;
+	uint32_t differs = 0;
+
+	for (unsigned i = 0; i < 7; i++)
+		differs |= a->words[i] ^ b->words[i];
+	return !differs;
 }
 
 /* The address that the socket has, and that which it is connected to. */

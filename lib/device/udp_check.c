@@ -12,18 +12,22 @@
 
 /* Every check returns 0 or -EINVAL, so results are joined by |=. */
 
-static int parse(const char *field, const char *text, union weir__udp_address *address,
-		 struct weir_error *err)
+/* Returns whether it is one. */
+static bool parse(const char *field, const char *text, union weir__udp_address *address,
+		  struct weir_error *err)
 {
 	struct weir__ip ip;
 	uint16_t port;
 
-	if (!text || !weir__ip_port_parse(text, &ip, &port))
-		return weir_invalid(err, field, "'%s' is not IPV4:PORT or [IPV6]:PORT", text ? text : "");
+	if (!text || !weir__ip_port_parse(text, &ip, &port)) {
+		weir_invalid(err, field, "'%s' is not IPV4:PORT or [IPV6]:PORT", text ? text : "");
+		return false;
+	}
 	weir__udp_address(address, &ip, port);
-	if (address->any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&address->ipv6.sin6_addr))
-		return weir_invalid(err, field, "'%s' is an IPv4 address: write it as one", text);
-	return 0;
+	if (address->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&address->ipv6.sin6_addr))
+		return true;
+	weir_invalid(err, field, "'%s' is an IPv4 address: write it as one", text);
+	return false;
 }
 
 static bool is_unspecified(const union weir__udp_address *address)
@@ -46,7 +50,7 @@ static bool is_link_local(const union weir__udp_address *address)
 int weir__udp_check_peer(const char *field, const char *text, union weir__udp_address *address,
 			 struct weir_error *err)
 {
-	if (parse(field, text, address, err))
+	if (!parse(field, text, address, err))
 		return -EINVAL;
 	/* The system would take it for the loopback address. */
 	if (is_unspecified(address))
@@ -77,7 +81,7 @@ static int check_reach(const struct weir_udp *options, const char *field, const 
 
 static int check_local(const struct weir_udp *options, union weir__udp_address *local, struct weir_error *err)
 {
-	if (parse("local", options->local, local, err))
+	if (!parse("local", options->local, local, err))
 		return -EINVAL;
 	if (is_group(local))
 		return weir_invalid(err, "local", "'%s' is the address of a group or of all", options->local);

@@ -331,7 +331,7 @@ static void knows_the_mtu_of_the_way(void **state)
 {
 	static uint8_t bytes[31 * 2000];
 	char to[64];
-	struct end end, fragmenting, whole;
+	struct end end, fragmenting, whole, both;
 	uint32_t mtu = 0, n = 0;
 
 	(void)state;
@@ -348,6 +348,14 @@ static void knows_the_mtu_of_the_way(void **state)
 	assert_int_equal(end_read(&end, 31), 1);
 	assert_int_equal(weir_udp_mtu(end.state, io_packet(&end.io, 0)->peer, &mtu, NULL), 0);
 	assert_int_equal(mtu, 1472);
+
+	end_open(&both, .local = "[::]:0", .peers = WEIR_LIST("[::1]:9", "127.0.0.1:9"),
+		 .netns = site[0].path);
+	assert_int_equal(weir_udp_mtu(both.state, 1, &mtu, NULL), 0);
+	assert_int_equal(mtu, 1452);
+	assert_int_equal(weir_udp_mtu(both.state, 2, &mtu, NULL), 0);
+	assert_int_equal(mtu, 1472);
+	end_close(&both);
 
 	/* No segment may be so long; each packet goes by itself, in fragments. */
 	io_begin(&fragmenting.io);
