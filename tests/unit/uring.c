@@ -371,7 +371,7 @@ static void does_without_where_it_is_forbidden(void **state)
 		child = fork();
 		if (child == 0) {
 			failed = meet(cases[i].error, cases[i].text);
-			_exit(write(line[1], &failed, sizeof(failed)) != sizeof(failed));
+			_exit(write(line[1], &failed, sizeof(failed)) == sizeof(failed) ? 0 : 1);
 		}
 		assert_true(child > 0);
 		assert_int_equal(waitpid(child, &status, 0), child);
