@@ -263,6 +263,7 @@ static int enter(struct apply *apply)
 		weir__pool_commit(&apply->pipeline->pool, apply->growth);
 		weir__pool_fed(&apply->pipeline->pool); /* all are rung at the end */
 	}
+	__atomic_store_n(&apply->pipeline->pool.reserve, apply->plan->pool.reserve, __ATOMIC_RELAXED);
 	publish(apply, apply->new, apply->new->programs);
 	publish_end(apply);
 	rc = grace_of_old(apply);

@@ -252,7 +252,7 @@ static void wire_exits(struct builder *builder)
 	}
 }
 
-/* The rings and writers that a packet may come to from op on, in this program. Marks in seen where it was, as
+/* The sinks that a packet may come to from op on, in this program. Marks in seen where it was, as
  * many ways may lead to one place. */
 static uint64_t reachable_sinks(const struct weir__program *program, const struct weir__op *op, bool seen[])
 {
@@ -270,15 +270,26 @@ static uint64_t reachable_sinks(const struct weir__program *program, const struc
 	return sinks;
 }
 
-/* What a split must not give more to while it is blocked. */
-static void note_below(struct weir__program *program)
+static uint64_t sinks_from(const struct weir__program *program, const struct weir__op *first)
 {
-	for (unsigned i = 0; i < program->n_ops; i++) {
-		struct weir__op *op = &program->ops[i];
-		bool seen[WEIR__ROWS_MAX] = { false };
+	bool seen[WEIR__ROWS_MAX] = { false };
 
-		if (op->row->kind == WEIR__ROW_SPLIT)
-			op->below = reachable_sinks(program, op + 1, seen);
+	return reachable_sinks(program, first, seen);
+}
+
+/* What a split must not give more to while it is blocked. */
+static void note_below(struct builder *builder)
+{
+	const struct weir__plan *plan = builder->plan;
+
+	for (uint32_t i = 0; i < plan->n_rows; i++) {
+		const struct weir__plan_row *row = &plan->rows[i];
+		struct weir__op *op;
+
+		if (row->kind != WEIR__ROW_SPLIT)
+			continue;
+		op = *op_at(builder, row->worker, i);
+		op->below = sinks_from(builder->programs[row->worker], op + 1);
 	}
 }
 
@@ -287,12 +298,11 @@ static void add_input(struct builder *builder, struct weir__row *row, uint32_t w
 {
 	struct weir__program *program = builder->programs[worker];
 	struct weir__input *input = &program->inputs[program->n_inputs++];
-	bool seen[WEIR__ROWS_MAX] = { false };
 
 	input->row = row;
 	input->bell = bell;
 	input->first = *op_at(builder, worker, first);
-	input->sinks = reachable_sinks(program, input->first, seen);
+	input->sinks = sinks_from(program, input->first);
 }
 
 /* One ring for each worker that hands over, so that each has one producer and one consumer. */
@@ -342,10 +352,9 @@ static void finish_programs(struct builder *builder)
 {
 	wire_exits(builder);
 	add_inputs(builder);
-	for (unsigned w = 0; w < builder->shape->n_workers; w++) {
-		note_below(builder->programs[w]);
+	note_below(builder);
+	for (unsigned w = 0; w < builder->shape->n_workers; w++)
 		builder->programs[w]->owned = weir__bits(builder->programs[w]->n_sinks);
-	}
 	weir__spin_set(builder->shape, builder->programs);
 }
 

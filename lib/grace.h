@@ -5,8 +5,8 @@
  *
  * synchronize_rcu() of liburcu tells the same, but cannot give up; a worker that is stuck in a stage would
  * hang the caller with it. So this one is asked for and granted in words of our own: a number that the worker
- * finds between two passes and gives back. liburcu's own announcements go on beside it, for structures of liburcu that
- * a stage may use.
+ * finds between two passes and gives back. liburcu's own announcements go on beside it, for structures of
+ * liburcu that a stage may use.
  */
 #ifndef WEIR__GRACE_H
 #define WEIR__GRACE_H

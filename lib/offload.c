@@ -125,7 +125,7 @@ static void insert(struct weir__plan *plan, uint32_t chain, uint32_t i, const st
 static bool gathers(const struct weir__plan *plan, const struct weir__plan_row *row, uint32_t comes)
 {
 	return row->kind == WEIR__ROW_WRITE && plan->endpoints[row->endpoint].info.gathers &&
-	       !(comes & SUPERS);
+	       takes(plan, row) & SUPERS && !(comes & SUPERS);
 }
 
 static void complete_chain(struct weir__plan *plan, uint32_t c)

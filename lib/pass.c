@@ -59,7 +59,7 @@ static bool take(struct weir__worker *worker)
 	worker->spill.scratch = jumbo ? NULL : worker->scratch; /* the pool may have got its first ones */
 	if (jumbo && !worker->stash[1].n && !weir__stash_refill(&worker->stash[1], pool, true))
 		return false;
-	if (worker->stash[0].n < WEIR_VECTOR_SIZE)
+	if (worker->stash[0].n < WEIR_VECTOR_SIZE && weir__pool_feeds_readers(pool))
 		weir__stash_refill(&worker->stash[0], pool, false);
 	return worker->stash[0].n > 0;
 }

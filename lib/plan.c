@@ -200,10 +200,18 @@ static void check_workers(struct weir__plan *plan)
 #define HEADROOM      128  /* by default: the headers of a tunnel over IPv6, and Ethernet with a tag */
 #define TAILROOM      64   /* by default: what a cipher appends, padding */
 
+static bool has_split(const struct weir__plan *plan)
+{
+	for (uint32_t i = 0; i < plan->n_rows; i++)
+		if (plan->rows[i].kind == WEIR__ROW_SPLIT)
+			return true;
+	return false;
+}
+
 /* What a pipeline can hold at once: then a reader always finds a buffer. */
 static uint64_t buffers_needed(const struct weir__plan *plan)
 {
-	uint64_t n = (uint64_t)plan->n_workers * (WEIR__STASH_SIZE + WEIR_VECTOR_SIZE);
+	uint64_t n = (uint64_t)plan->n_workers * (WEIR__STASH_SIZE + WEIR_VECTOR_SIZE) + plan->pool.reserve;
 
 	for (uint32_t i = 0; i < plan->n_rows; i++) {
 		const struct weir__plan_row *row = &plan->rows[i];
@@ -235,8 +243,13 @@ static uint32_t reserve(struct weir__plan *plan, const char *field, uint32_t giv
 static void check_buffers(struct weir__plan *plan)
 {
 	const struct weir_pool *given = &plan->config->pool;
-	const uint64_t needed = buffers_needed(plan);
-	const uint32_t least = 2 * WEIR_VECTOR_SIZE * plan->n_workers;
+	/* As many readers may take a batch at once, and what they leave must not be nothing. */
+	const uint32_t reserved = has_split(plan) ? WEIR_VECTOR_SIZE * plan->n_workers : 0;
+	const uint32_t least = 2 * WEIR_VECTOR_SIZE * plan->n_workers + reserved;
+	uint64_t needed;
+
+	plan->pool.reserve = reserved;
+	needed = buffers_needed(plan);
 
 	if (needed > WEIR__SMALL_MAX || given->buffers > WEIR__SMALL_MAX)
 		weir_invalid(plan->err, "buffers", "%llu is more than %u: make the rings smaller",
@@ -275,11 +288,9 @@ static void check_jumbo(struct weir__plan *plan)
 /* Where super-packets are cut, their pieces need small buffers: a jumbo buffer for each would be too many. */
 static uint32_t default_room(const struct weir__plan *plan)
 {
+	const bool cuts = has_split(plan);
 	uint32_t room = DEFAULT_ROOM;
-	bool cuts = false;
 
-	for (uint32_t i = 0; i < plan->n_rows; i++)
-		cuts |= plan->rows[i].kind == WEIR__ROW_SPLIT;
 	for (unsigned i = 0; cuts && i < plan->n_endpoints; i++)
 		if (plan->endpoints[i].info.max_segment > room)
 			room = plan->endpoints[i].info.max_segment;

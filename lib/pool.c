@@ -270,6 +270,7 @@ int weir__pool_create(struct weir__pool *pool, const struct weir__pool_size *siz
 	pool->headroom = aligned_headroom(size->headroom);
 	pool->tailroom = size->tailroom;
 	pool->room = size->room;
+	pool->reserve = size->reserve;
 	pool->stride[0] = stride(pool->headroom + size->room + size->tailroom);
 	/* One byte more than the largest packet: a reader that fills all the room cannot know whether its
 	 * packet was cut. */

@@ -65,6 +65,7 @@ struct weir__pool_size {
 	uint32_t room; /* bytes of a packet in a small buffer */
 	uint32_t headroom;
 	uint32_t tailroom;
+	uint32_t reserve; /* small buffers that readers leave in the depot */
 	bool no_huge_pages;
 };
 
@@ -86,6 +87,7 @@ struct weir__pool {
 	uint32_t tailroom;  /* and behind a packet, as asked for */
 	uint32_t stride[2]; /* bytes of a room: small, jumbo */
 	bool huge_pages;
+	uint32_t reserve;  /* small buffers that readers leave in the depot; changes with the chains */
 	uint32_t starving; /* a reader found nothing: give back what you can and ring */
 	uint64_t starved;  /* how often */
 	struct weir__growth *growths;
@@ -125,6 +127,17 @@ static inline uint32_t weir__pool_small(const struct weir__pool *pool)
 static inline uint32_t weir__pool_jumbo(const struct weir__pool *pool)
 {
 	return __atomic_load_n(&pool->jumbo, __ATOMIC_RELAXED);
+}
+
+/*
+ * Whether the depot has small buffers for readers. The others are for who cuts packets: if all buffers were
+ * in packets that wait to be cut, and in others behind these, there would be none for the first piece.
+ */
+static inline bool weir__pool_feeds_readers(const struct weir__pool *pool)
+{
+	const uint32_t reserve = __atomic_load_n(&pool->reserve, __ATOMIC_RELAXED);
+
+	return !reserve || __atomic_load_n(&pool->depot[0].free, __ATOMIC_RELAXED) > reserve;
 }
 
 /* Buffers of a full batch. */

@@ -47,19 +47,28 @@ bool weir__shape_has_endpoint(const struct weir__shape *shape, const struct weir
 	return false;
 }
 
+/* Either parts of others or what is none. */
+static int open_some(const struct weir__shape *shape, const struct weir__shape *other,
+		     const struct weir__plan *plan, bool parts)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < shape->n_endpoints; i++) {
+		struct weir__endpoint *endpoint = shape->endpoints[i];
+
+		if (!endpoint->whole == !parts && !(other && weir__shape_has_endpoint(other, endpoint)))
+			rc = weir__endpoint_open(endpoint, plan->endpoints[i].options, plan->err);
+	}
+	return rc;
+}
+
 int weir__shape_open(struct weir__shape *shape, const struct weir__shape *other,
 		     const struct weir__plan *plan)
 {
-	const unsigned n = shape->n_endpoints;
-	int rc = 0;
+	int rc = open_some(shape, other, plan, false);
 
-	for (unsigned i = 0; rc == 0 && i < 2 * n; i++) {
-		struct weir__endpoint *endpoint = shape->endpoints[i % n];
-		const bool parts = i >= n;
-
-		if (!endpoint->whole == !parts && !(other && weir__shape_has_endpoint(other, endpoint)))
-			rc = weir__endpoint_open(endpoint, plan->endpoints[i % n].options, plan->err);
-	}
+	if (rc == 0)
+		rc = open_some(shape, other, plan, true);
 	weir__error_at(plan->err, "%s", "");
 	return rc;
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "coalesce.h"
-#include "packets.h"
+#include "plain.h"
 
 #define MERGE_HEADROOM 48
 #define MERGE_PACKET   65535
@@ -286,8 +286,17 @@ static inline void plain_expect(struct merge *merge)
 
 static inline const char *merge_check_untouched(const struct merge *merge, uint32_t i)
 {
-	merge_require(memcmp(&merge->bufs[merge_index(i)], &merge->before[i], sizeof(struct weir_buf)) == 0);
-	merge_require(memcmp(merge->before[i].data, merge->bytes[i], merge->before[i].len) == 0);
+	const struct weir_buf *now = &merge->bufs[merge_index(i)], *before = &merge->before[i];
+
+	merge_require(now->data == before->data && now->len == before->len && now->room == before->room);
+	merge_require(now->room_size == before->room_size && now->arrival == before->arrival);
+	merge_require(now->framing == before->framing && now->family == before->family);
+	merge_require(now->gso_type == before->gso_type && now->gso_size == before->gso_size);
+	merge_require(now->csum_start == before->csum_start && now->csum_offset == before->csum_offset);
+	merge_require(now->hdr_len == before->hdr_len && now->vlan == before->vlan);
+	merge_require(now->flags == before->flags);
+	merge_require(now->mark == before->mark && now->peer == before->peer);
+	merge_require(memcmp(now->data, merge->bytes[i], now->len) == 0);
 	return NULL;
 }
 

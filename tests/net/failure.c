@@ -59,7 +59,8 @@ static void expect_one_event(struct tunnel *tunnel, const char *device, unsigned
 	char line[256], expected[256];
 	int error = tunnel_error(tunnel, device);
 
-	assert_true(error == -EBADFD || error == -EFAULT || error == -EIO);
+	if (error != -EBADFD && error != -EFAULT && error != -EIO)
+		fail_msg("%s died of %s", device, strerror(-error));
 	assert_int_equal(events_errors(&tunnel->events, line), errors_before + 1);
 	snprintf(expected, sizeof(expected), "endpoint %s died: %s", device, strerror(-error));
 	assert_string_equal(line, expected);

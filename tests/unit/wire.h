@@ -7,7 +7,7 @@
 #ifndef WEIR_TEST_WIRE_H
 #define WEIR_TEST_WIRE_H
 
-#include "../packets.h"
+#include "../plain.h"
 #include "fake.h"
 
 #define WIRE_SEQUENCE 0xfffff000u /* comes to its end in every test */

@@ -3,8 +3,8 @@
  * Packets of TCP and UDP as a test wants them, and what is right of them told in the plainest way, one byte
  * after the other. Without a test library, for unit tests and fuzzing.
  */
-#ifndef WEIR_TEST_PACKETS_H
-#define WEIR_TEST_PACKETS_H
+#ifndef WEIR_TEST_PLAIN_H
+#define WEIR_TEST_PLAIN_H
 
 #include <stdbool.h>
 #include <string.h>
