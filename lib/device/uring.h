@@ -39,7 +39,7 @@ extern const struct weir_option_value weir__io_values[];
 int weir__uring_check(enum weir_io io, struct weir_error *err);
 
 /* Makes a ring. Returns 0 or a negative errno. */
-int weir__uring_new(int fd, void **ring);
+int weir__uring_new(int fd, void **result);
 
 /* For writes to fd, which must be closed after the ring. Without io_uring an error only if it must be. */
 int weir__uring_open(struct weir__uring *uring, int fd, enum weir_io io, struct weir_error *err);
