@@ -89,6 +89,16 @@ void engine_start_coalesce(const struct rig *rig, const struct placement *placem
 	engine_start(SHAPE_FUSED, ENDS_COALESCE, rig, placement);
 }
 
+void engine_start_fused_uring(const struct rig *rig, const struct placement *placement)
+{
+	engine_start(SHAPE_FUSED, ENDS_URING, rig, placement);
+}
+
+void engine_start_fused_uring_gso(const struct rig *rig, const struct placement *placement)
+{
+	engine_start(SHAPE_FUSED, ENDS_URING_OFFLOAD, rig, placement);
+}
+
 void engine_start_generating(const struct rig *rig, const struct placement *placement)
 {
 	engine_start(SHAPE_GENERATING, ENDS_PLAIN, rig, placement);

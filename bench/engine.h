@@ -24,6 +24,10 @@ void engine_start_threaded_gso(const struct rig *rig, const struct placement *pl
 /* The fused one: the left device gives and takes only ordinary packets, the right one super-packets. */
 void engine_start_coalesce(const struct rig *rig, const struct placement *placement);
 
+/* The fused ones, written by io_uring. */
+void engine_start_fused_uring(const struct rig *rig, const struct placement *placement);
+void engine_start_fused_uring_gso(const struct rig *rig, const struct placement *placement);
+
 /* The fused one, and SHAPES_GENERATED packets of a generator through the same stages into nothing. */
 void engine_start_generating(const struct rig *rig, const struct placement *placement);
 

@@ -30,8 +30,8 @@ static const struct ratio ratios[] = {
 };
 
 static const char *const raw[] = { "raw", "raw2", "raw_uring", "raw_gso", "raw2_gso", "raw_uring_gso" };
-static const char *const weir[] = { "fused",     "threaded",     "fused_uring",
-				    "fused_gso", "threaded_gso", "coalesce" };
+static const char *const weir[] = { "fused",        "threaded", "fused_uring",    "fused_gso",
+				    "threaded_gso", "coalesce", "fused_uring_gso" };
 
 /* The best mode of Weir against the best raw loop of any kind. */
 static const struct {

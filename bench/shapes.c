@@ -17,13 +17,20 @@ static char namespaces[SIDES][32];
 /* A generator takes nothing: there, what is written to a side has another name. */
 #define OUTSIDE ".out"
 
-#define OFFLOAD(side) .netns = namespaces[side]
+/* Like the raw loops that they are compared with. */
+#define OFFLOAD(side) .netns = namespaces[side], .io = WEIR_IO_READ_WRITE
 #define PLAIN(side)   OFFLOAD(side), .no_offload = WEIR_OFFLOAD_ALL
+
+#define URING_OFFLOAD(side) .netns = namespaces[side], .io = WEIR_IO_URING
+#define URING(side)         URING_OFFLOAD(side), .no_offload = WEIR_OFFLOAD_ALL
 
 static const struct weir_endpoint both_sides[ENDS][5] = {
 	[ENDS_PLAIN] = { weir_tun("left", PLAIN(LEFT)), weir_tun("right", PLAIN(RIGHT)) },
 	[ENDS_OFFLOAD] = { weir_tun("left", OFFLOAD(LEFT)), weir_tun("right", OFFLOAD(RIGHT)) },
 	[ENDS_COALESCE] = { weir_tun("left", PLAIN(LEFT)), weir_tun("right", OFFLOAD(RIGHT)) },
+	[ENDS_URING] = { weir_tun("left", URING(LEFT)), weir_tun("right", URING(RIGHT)) },
+	[ENDS_URING_OFFLOAD] = { weir_tun("left", URING_OFFLOAD(LEFT)),
+				 weir_tun("right", URING_OFFLOAD(RIGHT)) },
 	[ENDS_NEW] = { weir_tun("left", .netns = namespaces[LEFT], .ipv4 = WEIR_LIST("10.77.0.1/24"),
 				.mtu = 1400),
 		       weir_tun("right", .netns = namespaces[RIGHT], .ipv4 = WEIR_LIST("10.77.0.2/24"),
@@ -107,7 +114,8 @@ static void add_endpoints(struct weir_config *config, const struct weir_endpoint
 
 static struct weir_config configs[ENDS][SHAPES] = {
 	[ENDS_PLAIN] = ALL_SHAPES(""),           [ENDS_OFFLOAD] = ALL_SHAPES(""),
-	[ENDS_COALESCE] = ALL_SHAPES(""),        [ENDS_NEW] = ALL_SHAPES(""),
+	[ENDS_COALESCE] = ALL_SHAPES(""),        [ENDS_URING] = ALL_SHAPES(""),
+	[ENDS_URING_OFFLOAD] = ALL_SHAPES(""),   [ENDS_NEW] = ALL_SHAPES(""),
 	[ENDS_GENERATORS] = ALL_SHAPES(OUTSIDE),
 };
 

@@ -28,11 +28,13 @@ enum shape {
 
 /* What stands at the two sides. */
 enum shape_ends {
-	ENDS_PLAIN = 0,  /* the devices of the rig, each packet by itself */
-	ENDS_OFFLOAD,    /* the same with super-packets, as weir_tun has them unless told */
-	ENDS_COALESCE,   /* without on the left, with on the right */
-	ENDS_NEW,        /* devices that the pipeline makes, with addresses */
-	ENDS_GENERATORS, /* packets without end come from both sides, and vanish there; no device */
+	ENDS_PLAIN = 0,     /* the devices of the rig, each packet by itself */
+	ENDS_OFFLOAD,       /* the same with super-packets, as weir_tun has them unless told */
+	ENDS_COALESCE,      /* without on the left, with on the right */
+	ENDS_URING,         /* as the first, written by io_uring */
+	ENDS_URING_OFFLOAD, /* and as the second */
+	ENDS_NEW,           /* devices that the pipeline makes, with addresses */
+	ENDS_GENERATORS,    /* packets without end come from both sides, and vanish there; no device */
 	ENDS,
 };
 

@@ -127,7 +127,7 @@ void table_print_progress(const struct report *report, const struct traffic_case
 
 	format_headline(text, sizeof(text), report, kase, mode);
 	format_ratio(ratio, sizeof(ratio), report, kase, mode);
-	printf("%4u/%u  %-9s %-13s %8.*f   so far %-30s", done, all, kase->name, mode->name,
+	printf("%4u/%u  %-9s %-15s %8.*f   so far %-30s", done, all, kase->name, mode->name,
 	       (int)metric->digits, series ? series->values[series->n - 1] * metric->scale : NAN, text);
 	if (mode->base)
 		printf(" = %s x %s", ratio, mode->base);
@@ -146,7 +146,7 @@ static bool is_measured(const struct report *report, const struct metric *metric
 
 void table_print_head(const struct report *report)
 {
-	printf("\n%-9s %-13s %-30s %-18s", "case", "mode", "median [min-max]", "x base");
+	printf("\n%-9s %-15s %-30s %-18s", "case", "mode", "median [min-max]", "x base");
 	for (unsigned i = 0; i < countof(metrics); i++)
 		if (is_measured(report, &metrics[i]))
 			printf(" %7s", metrics[i].heading);
@@ -161,7 +161,7 @@ void table_print_row(const struct report *report, const struct traffic_case *kas
 		return;
 	format_headline(text, sizeof(text), report, kase, mode);
 	format_ratio(ratio, sizeof(ratio), report, kase, mode);
-	printf("%-9s %-13s %-30s %-18s", kase->name, mode->name, text, ratio);
+	printf("%-9s %-15s %-30s %-18s", kase->name, mode->name, text, ratio);
 	for (unsigned i = 0; i < countof(metrics); i++) {
 		const struct series *series = report_series(report, kase->name, mode->name, metrics[i].name);
 
@@ -235,12 +235,12 @@ void table_print_stages(const struct report *report)
 			if (!chain_of(series) || (i && same_chain(&result->series[i - 1], series)))
 				continue;
 			if (!headed || !same_stages(headed, head, result, i)) {
-				printf("\n%-31s", "ns a packet");
+				printf("\n%-33s", "ns a packet");
 				print_chain(result, i, true);
 				headed = result;
 				head = i;
 			}
-			printf("%-9s %-13s %-7.*s", result->kase, result->mode,
+			printf("%-9s %-15s %-7.*s", result->kase, result->mode,
 			       (int)strcspn(chain_of(series), "/"), chain_of(series));
 			print_chain(result, i, false);
 		}

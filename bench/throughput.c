@@ -35,6 +35,8 @@ static const struct mode modes[] = {
 	  .cases = RTT PLAIN },
 	{ "raw_uring", NULL, "io_uring in one thread", raw_uring_start, .cases = RTT "tcp1,udp64",
 	  .lacks = raw_uring_lacks },
+	{ "fused_uring", "raw_uring", "Weir, all stages on one worker, writes by io_uring",
+	  engine_start_fused_uring, engine_stop, .cases = RTT "tcp1,udp64", .lacks = raw_uring_lacks },
 	{ "coalesce", "raw", "Weir, one worker, puts together what the left device gives one by one",
 	  engine_start_coalesce, engine_stop, .cases = "tcp1" },
 	{ "raw2", NULL, "read and write, one thread a direction", raw2_start, .cases = PLAIN },
@@ -50,6 +52,9 @@ static const struct mode modes[] = {
 	  engine_start_threaded_gso, engine_stop, .cases = GSO },
 	{ "raw_uring_gso", NULL, "io_uring in one thread, super-packets", raw_uring_start_gso, .cases = GSO,
 	  .lacks = raw_uring_lacks },
+	{ "fused_uring_gso", "raw_uring_gso",
+	  "Weir, all stages on one worker, writes by io_uring, super-packets", engine_start_fused_uring_gso,
+	  engine_stop, .cases = GSO, .lacks = raw_uring_lacks },
 };
 
 /* What is measured once and without traffic. */

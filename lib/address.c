@@ -32,7 +32,7 @@ static const char *mac_bytes(const char *text, uint8_t mac[6], unsigned *n)
 }
 
 /* A decimal number from 0 to max and nothing else. */
-static bool bits_parse(const char *text, unsigned max, unsigned *bits)
+static bool number_parse(const char *text, unsigned max, unsigned *number)
 {
 	unsigned value = 0;
 
@@ -45,7 +45,7 @@ static bool bits_parse(const char *text, unsigned max, unsigned *bits)
 	} while (*++text && value <= max);
 	if (value > max)
 		return false;
-	*bits = value;
+	*number = value;
 	return true;
 }
 
@@ -79,7 +79,7 @@ bool weir__mac_prefix_parse(const char *text, uint8_t mac[6], unsigned *bits)
 	if (!end)
 		return false;
 	length = n * 8;
-	if (*end && (*end != '/' || !bits_parse(end + 1, n * 8, &length)))
+	if (*end && (*end != '/' || !number_parse(end + 1, n * 8, &length)))
 		return false;
 	if (!mac_rest_is_zero(bytes, length))
 		return false;
@@ -114,9 +114,29 @@ bool weir__ip_prefix_parse(const char *text, struct weir__ip *ip, unsigned *bits
 	max = result.family == 6 ? 128 : 32;
 	if (!text[n])
 		*bits = max;
-	else if (!bits_parse(text + n + 1, max, bits))
+	else if (!number_parse(text + n + 1, max, bits))
 		return false;
 	*ip = result;
+	return true;
+}
+
+bool weir__ip_port_parse(const char *text, struct weir__ip *ip, uint16_t *port)
+{
+	const bool bracket = text[0] == '[';
+	const size_t n = strcspn(text += bracket, bracket ? "]" : ":");
+	const char *colon = text + n + (bracket && text[n]);
+	char address[INET6_ADDRSTRLEN];
+	struct weir__ip result;
+	unsigned number;
+
+	if (n >= sizeof(address) || *colon != ':' || !number_parse(colon + 1, UINT16_MAX, &number))
+		return false;
+	memcpy(address, text, n);
+	address[n] = '\0';
+	if (!weir__ip_parse(address, &result) || (result.family == 6) != bracket)
+		return false;
+	*ip = result;
+	*port = (uint16_t)number;
 	return true;
 }
 

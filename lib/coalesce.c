@@ -247,7 +247,7 @@ static bool have_same_metadata(const struct weir_buf *a, const struct weir_buf *
 {
 	if ((a->flags ^ b->flags) & WEIR_BUF_VLAN || (a->flags & WEIR_BUF_VLAN && a->vlan != b->vlan))
 		return false;
-	return a->mark[0] == b->mark[0];
+	return a->mark == b->mark && a->peer == b->peer;
 }
 
 /* In this order: what is equal in front says how long the next part is. */
@@ -383,7 +383,8 @@ static void set_metadata(const struct item *item)
 	made->hdr_len = (uint16_t)first->header;
 	made->vlan = first->buf->vlan;
 	made->flags = first->buf->flags | WEIR_BUF_NEEDS_CSUM;
-	memcpy(made->mark, first->buf->mark, sizeof(made->mark));
+	made->mark = first->buf->mark;
+	made->peer = first->buf->peer;
 }
 
 /* Makes one packet of the bytes: lengths, and the checksum as a device is to complete it. */

@@ -24,14 +24,20 @@ enum {
 	WEIR__IP_REASONS_N,
 };
 
-#define WEIR__IP_REASONS                                                                                 \
-	[WEIR__IP_SHORT] = { "short", "fewer bytes than an IP header has" },                             \
-	[WEIR__IP_VERSION] = { "version", "the IP version is neither 4 nor 6" },                         \
-	[WEIR__IP_HEADER] = { "header_length",                                                           \
-			      "the IPv4 header length is below 20 bytes or beyond the packet" },         \
-	[WEIR__IP_LENGTH] = { "total_length",                                                            \
-			      "the IP total length is below the header or beyond the bytes that came" }, \
-	[WEIR__IP_JUMBOGRAM] = { "jumbogram", "an IPv6 jumbogram (RFC 2675)" }
+#define WEIR__IP_REASONS WEIR__IP_REASONS_FROM(0)
+
+/* The same for a type whose own reasons come first. */
+#define WEIR__IP_REASONS_FROM(first)                                                                         \
+	[(first) +                                                                                           \
+		WEIR__IP_SHORT] = { "short", "fewer bytes than an IP header has" },                          \
+		[(first) + WEIR__IP_VERSION] = { "version", "the IP version is neither 4 nor 6" },           \
+		[(first) + WEIR__IP_HEADER] = { "header_length", "the IPv4 header length is below 20 bytes " \
+								 "or beyond the packet" },                   \
+		[(first) +                                                                                   \
+			WEIR__IP_LENGTH] = { "total_length",                                                 \
+					     "the IP total length is below the header or beyond the bytes "  \
+					     "that came" },                                                  \
+		[(first) + WEIR__IP_JUMBOGRAM] = { "jumbogram", "an IPv6 jumbogram (RFC 2675)" }
 
 struct weir__ip_check {
 	weir_verdict verdict; /* WEIR_NEXT, or WEIR_DROP of a reason above; the rest is meaningful with

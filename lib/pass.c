@@ -113,13 +113,16 @@ static void check_stash(struct weir__worker *worker, const char *path)
 	weir__check_free(worker->pool, worker->stash[1].index, worker->stash[1].n, path);
 }
 
-/* The first of them may have been filled in vain. */
+/* As many of them as the reader might have used may have been filled in vain. */
 static void check_unused(struct weir__worker *worker)
 {
-	for (int jumbo = 0; jumbo < 2; jumbo++)
-		if (worker->stash[jumbo].n)
-			weir__check_unused(worker->pool,
-					   worker->stash[jumbo].index[worker->stash[jumbo].n - 1]);
+	for (int jumbo = 0; jumbo < 2; jumbo++) {
+		const struct weir__stash *stash = &worker->stash[jumbo];
+		const uint32_t n = stash->n < WEIR_VECTOR_SIZE ? stash->n : WEIR_VECTOR_SIZE;
+
+		for (uint32_t i = 1; i <= n; i++)
+			weir__check_unused(worker->pool, stash->index[stash->n - i]);
+	}
 }
 
 /* Fills worker->reader from the endpoint; returns what its read() returned. */

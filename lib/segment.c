@@ -221,8 +221,8 @@ static inline void write_network(const struct weir__segments *segments, uint32_t
 	store_word(ip + IPV4_CHECKSUM, weir__checksum_finish(segments->network_sum + length + id));
 }
 
-/* sum: of all that is covered but the words that this writes. */
-static inline void write_tcp(const struct weir__segments *segments, uint32_t k, uint8_t *tcp, uint64_t sum)
+/* Returns the sum of the words that are this piece's own. */
+static inline uint64_t write_tcp(const struct weir__segments *segments, uint32_t k, uint8_t *tcp)
 {
 	const uint8_t *first = segments->packet + segments->transport;
 	const uint32_t sequence = htonl(weir__load_be32(first + TCP_SEQUENCE) + k * segments->size);
@@ -234,30 +234,32 @@ static inline void write_tcp(const struct weir__segments *segments, uint32_t k, 
 		flags &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 	memcpy(tcp + TCP_SEQUENCE, &sequence, sizeof(sequence));
 	tcp[TCP_FLAGS] = flags;
-	sum += (uint64_t)sequence + htons((uint16_t)(first[TCP_DATA_OFFSET] << 8 | flags));
-	store_word(tcp + TCP_CHECKSUM, weir__checksum_finish(sum));
+	return (uint64_t)sequence + htons((uint16_t)(first[TCP_DATA_OFFSET] << 8 | flags));
 }
 
-static inline void write_udp(uint8_t *udp, uint16_t length, uint64_t sum)
+static inline uint64_t write_udp(uint8_t *udp, uint16_t length)
 {
 	store_word(udp + UDP_LENGTH, length);
-	store_word(udp + UDP_CHECKSUM, weir__checksum_finish_udp(sum + length));
+	return length;
 }
 
 void weir__segments_write(const struct weir__segments *segments, uint32_t k, uint8_t *to)
 {
+	const bool tcp = segments->protocol == IPPROTO_TCP;
 	const uint32_t len = weir__segments_len(segments, k), header = segments->header;
 	const uint16_t length = htons((uint16_t)(len - segments->transport));
+	uint8_t *transport = to + segments->transport;
 	uint64_t sum = segments->transport_sum + length;
 
 	memcpy(to, segments->packet, header);
 	write_network(segments, k, to + segments->network, len - segments->network);
+	sum += tcp ? write_tcp(segments, k, transport) : write_udp(transport, length);
 	sum += weir__checksum_copy(to + header, segments->packet + header + (size_t)k * segments->size,
 				   len - header);
-	if (segments->protocol == IPPROTO_TCP)
-		write_tcp(segments, k, to + segments->transport, sum);
+	if (tcp)
+		store_word(transport + TCP_CHECKSUM, weir__checksum_finish(sum));
 	else
-		write_udp(to + segments->transport, length, sum);
+		store_word(transport + UDP_CHECKSUM, weir__checksum_finish_udp(sum));
 }
 
 bool weir__segment_complete(struct weir_buf *buf)

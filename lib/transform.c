@@ -80,7 +80,8 @@ static void write_piece(struct cut *cut, const struct weir_buf *super, const str
 	buf->gso_type = WEIR_GSO_NONE;
 	buf->vlan = super->vlan;
 	buf->flags = super->flags & (uint16_t)~WEIR_BUF_NEEDS_CSUM;
-	memcpy(buf->mark, super->mark, sizeof(buf->mark));
+	buf->mark = super->mark;
+	buf->peer = super->peer;
 	weir__segments_write(segments, k, buf->data);
 	weir_count(&cut->op->row->counters.made, 1);
 }

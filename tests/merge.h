@@ -108,7 +108,6 @@ static inline struct weir_buf *merge_add(struct merge *merge, const void *bytes,
 		memcpy(buf->data, bytes, len);
 	buf->len = len;
 	buf->arrival = 1000 + merge->n;
-	buf->mark[1] = merge->n; /* nobody has cleared it */
 	return buf;
 }
 
@@ -220,7 +219,7 @@ static inline bool plain_same_metadata(const struct weir_buf *a, const struct we
 	const bool tagged = a->flags & WEIR_BUF_VLAN;
 
 	return tagged == !!(b->flags & WEIR_BUF_VLAN) && (!tagged || a->vlan == b->vlan) &&
-	       a->mark[0] == b->mark[0];
+	       a->mark == b->mark && a->peer == b->peer;
 }
 
 /* The last item of the flow of packet i; merge->items: there is none. */
@@ -287,8 +286,17 @@ static inline void plain_expect(struct merge *merge)
 
 static inline const char *merge_check_untouched(const struct merge *merge, uint32_t i)
 {
-	merge_require(memcmp(&merge->bufs[merge_index(i)], &merge->before[i], sizeof(struct weir_buf)) == 0);
-	merge_require(memcmp(merge->before[i].data, merge->bytes[i], merge->before[i].len) == 0);
+	const struct weir_buf *now = &merge->bufs[merge_index(i)], *before = &merge->before[i];
+
+	merge_require(now->data == before->data && now->len == before->len && now->room == before->room);
+	merge_require(now->room_size == before->room_size && now->arrival == before->arrival);
+	merge_require(now->framing == before->framing && now->family == before->family);
+	merge_require(now->gso_type == before->gso_type && now->gso_size == before->gso_size);
+	merge_require(now->csum_start == before->csum_start && now->csum_offset == before->csum_offset);
+	merge_require(now->hdr_len == before->hdr_len && now->vlan == before->vlan);
+	merge_require(now->flags == before->flags);
+	merge_require(now->mark == before->mark && now->peer == before->peer);
+	merge_require(memcmp(now->data, merge->bytes[i], now->len) == 0);
 	return NULL;
 }
 
@@ -301,7 +309,7 @@ static inline const char *merge_check_metadata(const struct merge *merge, const 
 	merge_require(made->data == made->room + MERGE_HEADROOM);
 	merge_require(made->room_size == MERGE_HEADROOM + MERGE_PACKET);
 	merge_require(made->arrival == before->arrival && made->framing == before->framing);
-	merge_require(memcmp(made->mark, before->mark, sizeof(made->mark)) == 0);
+	merge_require(made->mark == before->mark && made->peer == before->peer);
 	merge_require(made->vlan == before->vlan && made->family == ip[0] >> 4);
 	merge_require(made->flags == (before->flags | WEIR_BUF_NEEDS_CSUM));
 	merge_require(made->hdr_len == merge->nature[first].header);

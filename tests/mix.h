@@ -148,7 +148,8 @@ static inline void toss_metadata(struct mix *mix, struct weir_buf *buf)
 		buf->gso_type = WEIR_GSO_TCPV4;
 		break;
 	case 2:
-		buf->mark[0] = toss(mix, 2);
+		buf->mark = toss(mix, 2);
+		buf->peer = toss(mix, 2);
 		break;
 	case 3:
 		buf->vlan = (uint16_t)toss(mix, 2);

@@ -23,6 +23,9 @@ RAW, WEIR, PEER = '#9a9a9a', '#1f77b4', '#d95f02'
 LABELS = {'tap': 'DPDK net_tap', 'tap_idle': 'DPDK net_tap, sleeping', 'quiet': 'DPDK net_tap, no signals',
           'quietidle': 'DPDK net_tap, sleeping, no signals', 'veth': 'kernel, veth', 'vxlan': 'kernel, VXLAN',
           'vxlanwire': 'kernel, VXLAN on a wire'}
+QUEUES = {'one': 'one worker', 'two': 'a worker each way', 'queues': 'a worker each queue',
+          'one_gso': 'one worker, super-packets', 'two_gso': 'a worker each way, super-packets',
+          'queues_gso': 'a worker each queue, super-packets'}
 FAMILIES = {'Weir': WEIR, 'raw': RAW, 'others': PEER}
 
 
@@ -60,7 +63,8 @@ def bars(out, below, rows, heading, unit):
         text.append(f'{i} "{label}" {median:.6g} {low:.6g} {high:.6g} {int(colour[1:], 16)}\n')
     used = {colour for _, _, colour in rows}
     families = ' '.join(f'{name} {colour}' for name, colour in FAMILIES.items() if colour in used)
-    draw('bars.gp', ''.join(text), out, heading=heading, below=below, unit=unit, rows=len(rows), families=families)
+    draw('bars.gp', ''.join(text), out, heading=heading, below=below, unit=unit, rows=len(rows),
+         families=families)
 
 
 def by_mode(runs, out, benches, case, metric, heading, unit, scale=1.0, upwards=False, leave_out='-'):
@@ -96,7 +100,8 @@ def percentiles(runs, out, case, heading):
     blocks = []
     for mode in runs.modes(benches, case, 'us at 50'):
         measured = [(percent, runs.values(benches, case, mode, f'us at {percent}')) for percent in PERCENTS]
-        blocks.append((LABELS.get(mode, mode), [(rarity(percent), [statistics.median(v)]) for percent, v in measured if v]))
+        blocks.append((LABELS.get(mode, mode),
+                       [(rarity(percent), [statistics.median(v)]) for percent, v in measured if v]))
     if blocks:
         tics = ', '.join(f'"{mark}" {rarity(mark):.4f}' for mark in (0, 50, 80, 90, 95, 98, 99))
         lines(out, runs.below(benches, 'medians'), blocks, heading, 'percent of round trips that took no longer',
@@ -159,15 +164,29 @@ def workers(runs, directory):
           'Round trip through the same chain cut over more workers', across, 'microseconds', tics)
 
 
+def queues(runs, directory):
+    benches = runs.benches('queues')
+    for case, metric, scale, heading, unit in (
+            ('tcp16', 'gbps', 1, 'TCP, 16 streams, with one queue of each device and with two', 'Gbit/s'),
+            ('udp64', 'pps', 1e-3, 'UDP datagrams of 64 bytes, with one queue of each device and with two',
+             'thousand datagrams a second that arrive')):
+        rows = [(QUEUES.get(mode, mode), [v * scale for v in runs.values(benches, case, mode, metric)], WEIR)
+                for mode in runs.modes(benches, case, metric)]
+        if rows:
+            bars(directory / f'queues-{case}.svg', runs.below(benches), rows, heading, unit)
+
+
 def draw_all(runs, directory):
     everybody = 'throughput', 'dpdk', 'kernel'
     processes = 'throughput', 'dpdk'  # whose processor time can be told from the traffic's
     by_mode(runs, directory / 'tcp1.svg', everybody, 'tcp1', 'gbps', 'TCP, 1 stream', 'Gbit/s')
     by_mode(runs, directory / 'tcp4.svg', everybody, 'tcp4', 'gbps', 'TCP, 4 streams', 'Gbit/s')
     by_mode(runs, directory / 'cpu.svg', processes, 'tcp1', 'cpu_s_per_gb',
-            'What it takes of the processor: TCP, 1 stream', 'seconds of processor time for each gigabyte', upwards=True)
-    by_mode(runs, directory / 'udp64.svg', processes, 'udp64', 'pps', 'Flood of UDP datagrams of 64 bytes, each by itself',
-            'thousand datagrams a second that arrive', 1e-3, leave_out='_gso')
+            'What it takes of the processor: TCP, 1 stream', 'seconds of processor time for each gigabyte',
+            upwards=True)
+    by_mode(runs, directory / 'udp64.svg', processes, 'udp64', 'pps',
+            'Flood of UDP datagrams of 64 bytes, each by itself', 'thousand datagrams a second that arrive', 1e-3,
+            leave_out='_gso')
     by_mode(runs, directory / 'udp64-gso.svg', ('throughput',), 'udp64_gso', 'pps',
             'The same flood in super-packets of 64 datagrams', 'thousand datagrams a second that arrive', 1e-3)
     percentiles(runs, directory / 'rtt-busy.svg', 'rtt', 'Round trip of 64 bytes, back to back')
@@ -175,11 +194,13 @@ def draw_all(runs, directory):
     stages(runs, directory)
     sweep(runs, directory)
     workers(runs, directory)
+    queues(runs, directory)
 
 
 def write_figures(runs, path):
     """A section for each bench, with what its bars ask for."""
-    text = ['# Figures', '', 'Written by `./dev bench --plot`; [performance.md](../performance.md) says what they mean.']
+    text = ['# Figures', '',
+            'Written by `./dev bench --plot`; [performance.md](../performance.md) says what they mean.']
     for bench, figures in runs.figures.items():
         host = runs.hosts[bench]
         compiler = host['compiler'] if not host['compiler'][:1].isdigit() else f"gcc {host['compiler']}"

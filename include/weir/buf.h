@@ -48,8 +48,10 @@ struct weir_buf {
 	uint16_t hdr_len;
 	uint16_t vlan;  /* 802.1Q tag control information kept by eth_unwrap; meaningful with WEIR_BUF_VLAN */
 	uint16_t flags; /* WEIR_BUF_… */
-	uint64_t mark[2]; /* for the stages of an application; the engine clears mark[0] and never reads them
-			   */
+	uint64_t mark; /* for the stages of an application; 0 when read. Only packets of the same mark are put
+			  together */
+	uint32_t peer; /* of an endpoint with many peers: the number of that which it came from, and of that
+			  which it goes to; 0: none */
 };
 
 #define WEIR_BUF_NEEDS_CSUM 0x0001 /* the transport checksum is only the folded pseudo-header sum */

@@ -97,7 +97,8 @@ static inline void weir_reader_commit(struct weir_reader *reader, uint32_t len)
 	buf->family = 0;
 	buf->gso_type = 0;
 	buf->flags = 0;
-	buf->mark[0] = 0;
+	buf->mark = 0;
+	buf->peer = 0;
 	reader->index[reader->n++] = index;
 	reader->bytes += len;
 }

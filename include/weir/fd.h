@@ -18,6 +18,7 @@
 #define WEIR_FD_H
 
 #include <weir/endpoint.h>
+#include <weir/io.h>
 
 WEIR_BEGIN_DECLS
 
@@ -41,6 +42,7 @@ struct weir_fd {
 	enum weir_framing framing; /* with WEIR_LAYER_AF */
 	uint32_t max_packet; /* bytes of the largest packet; default 1500 and the prefix. Larger ones are
 				received too. */
+	enum weir_io io;     /* how packets are written; WEIR_IO_URING needs a Linux TUN or TAP */
 };
 
 WEIR_API extern const struct weir_endpoint_type weir_fd_type;

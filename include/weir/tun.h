@@ -9,6 +9,7 @@
 #ifndef WEIR_TUN_H
 #define WEIR_TUN_H
 
+#include <weir/io.h>
 #include <weir/pipeline.h>
 
 WEIR_BEGIN_DECLS
@@ -47,6 +48,7 @@ struct weir_tun {
 				could; default 0: it gives and takes super-packets. WEIR_OFFLOAD_ALL: no
 				virtio_net header at all. packet_information excludes offload */
 	bool no_gather;      /* do not put segments of others together to super-packets in front of it */
+	enum weir_io io;     /* how packets are written */
 	int64_t owner;       /* with .persist, the uid that may attach, or */
 	int64_t group;       /* the gid, not both; 0: leave it */
 	bool persist;        /* the device stays when the pipeline is destroyed */

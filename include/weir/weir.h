@@ -19,6 +19,7 @@
 #include <weir/generator.h>
 #include <weir/gro_coalesce.h>
 #include <weir/gso_split.h>
+#include <weir/io.h>
 #include <weir/mac_filter.h>
 #include <weir/null.h>
 #include <weir/offload.h>
@@ -30,5 +31,6 @@
 #include <weir/stats.h>
 #include <weir/tun.h>
 #include <weir/tun_queue.h>
+#include <weir/udp.h>
 
 #endif

@@ -9,6 +9,7 @@
 #include <weir/fd.h>
 
 #include "option.h"
+#include "uring.h"
 
 #ifdef __linux__
 #include "fd_tun.h"
@@ -51,6 +52,7 @@ struct adopted {
 	bool taken;
 	bool owned; /* to be closed */
 	bool socket;
+	struct weir__uring uring; /* the writer's */
 	bool zero_is_end; /* a read() of 0 bytes says that the peer has gone, and is not an empty datagram */
 };
 
@@ -121,6 +123,7 @@ static int fd_check(const void *options_, struct weir_endpoint_info *info, struc
 		ret = weir_invalid(err, "ownership", "%d is not one", (int)options->ownership);
 	if (options->max_packet > PACKET_MAX)
 		ret = weir_invalid(err, "max_packet", "%u is more than %u", options->max_packet, PACKET_MAX);
+	ret |= weir__uring_check(options->io, err);
 	info->layer = options->layer ? options->layer : WEIR_LAYER_AF;
 	info->framing = options->framing;
 	info->max_packet = options->max_packet ? options->max_packet : default_max_packet(options);
@@ -153,6 +156,20 @@ static int prepare_device(int fd, const struct weir_fd *options, struct weir_err
 #endif
 }
 
+/*
+ * A socket is full now and then, which is no matter for a TUN: then a packet would have to be held back for
+ * those that could not go either, and io_uring can do that only at the price of what it is good for.
+ */
+static int open_uring(struct adopted *adopted, bool is_tun, enum weir_io io, struct weir_error *err)
+{
+	if (is_tun)
+		return weir__uring_open(&adopted->uring, adopted->fd, io, err);
+	if (io == WEIR_IO_URING)
+		return weir_invalid(err, "io", "%d is no TUN or TAP, and is not written through io_uring",
+				    adopted->fd);
+	return 0;
+}
+
 static int adopt(struct adopted *adopted, const struct weir_fd *options, struct weir_error *err)
 {
 	const int type = socket_type(adopted->fd);
@@ -161,6 +178,8 @@ static int adopt(struct adopted *adopted, const struct weir_fd *options, struct 
 	adopted->socket = type != 0;
 	adopted->zero_is_end = type != SOCK_DGRAM && type != SOCK_RAW;
 	ret = adopted->socket ? prepare_socket(adopted->fd, err) : prepare_device(adopted->fd, options, err);
+	if (ret >= 0)
+		ret = open_uring(adopted, ret > 0, options->io, err);
 	if (ret < 0 || options->ownership == WEIR_FD_BORROWED)
 		return ret;
 	flags = fcntl(adopted->fd, F_GETFL);
@@ -173,6 +192,7 @@ static void fd_close(void *state)
 {
 	struct adopted *adopted = state;
 
+	weir__uring_close(&adopted->uring);
 	if (adopted->owned)
 		close(adopted->fd);
 }
@@ -301,33 +321,74 @@ static int reason_of(int error)
 	}
 }
 
+/* What came of a packet: 0 or a negative errno. Returns false if the writer cannot go on. */
+static bool settle(struct weir_writer *writer, uint32_t i, int ret)
+{
+	int reason;
+
+	if (ret == 0)
+		return true;
+	if (ret == -EAGAIN)
+		return false;
+	reason = reason_of(-ret);
+	if (reason < 0)
+		writer->error = ret;
+	else
+		weir_writer_drop(writer, i, (unsigned)reason);
+	return reason >= 0;
+}
+
+/* Packets that follow each other. Returns the first one that it is not done with; the writer cannot go on if
+ * there is an error, else that one is to be written alone. */
+static uint32_t write_together(struct adopted *adopted, struct weir_writer *writer, uint32_t first)
+{
+	int result[WEIR_VECTOR_SIZE];
+	uint32_t n, end = first;
+
+	while (end < writer->n && weir_writer_buf(writer, end)->len)
+		end++;
+	n = weir__uring_write(&adopted->uring, writer, first, end, 0, result);
+	for (uint32_t i = first; i < first + n; i++) {
+		const int len = (int)weir_writer_buf(writer, i)->len;
+
+		if (!settle(writer, i, result[i] == len ? 0 : result[i] < 0 ? result[i] : -EINVAL))
+			return i;
+	}
+	return first + n;
+}
+
+static bool write_alone(const struct adopted *adopted, struct weir_writer *writer, uint32_t i)
+{
+	const struct weir_buf *buf = weir_writer_buf(writer, i);
+
+	if (buf->len)
+		return settle(writer, i, offer(adopted, buf));
+	/* Sent to a SOCK_SEQPACKET peer, it would look like the end. */
+	weir_writer_drop(writer, i, EMPTY);
+	return true;
+}
+
 static uint32_t fd_write(void *state, struct weir_writer *writer)
 {
-	const struct adopted *adopted = state;
+	struct adopted *adopted = state;
+	uint32_t i = 0;
 
-	for (uint32_t i = 0; i < writer->n; i++) {
-		const struct weir_buf *buf = weir_writer_buf(writer, i);
-		int ret, reason;
+	while (i < writer->n) {
+		const uint32_t next = write_together(adopted, writer, i);
 
-		/* Sent to a SOCK_SEQPACKET peer, it would look like the end. */
-		if (buf->len == 0) {
-			weir_writer_drop(writer, i, EMPTY);
-			continue;
-		}
-		ret = offer(adopted, buf);
-		if (ret == 0)
-			continue;
-		if (ret == -EAGAIN)
+		if (writer->error)
+			return next;
+		if (next == i && !write_alone(adopted, writer, i))
 			return i;
-		reason = reason_of(-ret);
-		if (reason < 0) {
-			writer->error = ret;
-			return i;
-		}
-		weir_writer_drop(writer, i, (unsigned)reason);
+		i = next > i ? next : i + 1;
 	}
-	return writer->n;
+	return i;
 }
+
+static const struct weir_counter fd_counters[] = {
+	WEIR__URING_COUNTERS(struct adopted),
+	{ 0 },
+};
 
 static const struct weir_option_value ownership_values[] = {
 	{ "borrowed", WEIR_FD_BORROWED },
@@ -344,6 +405,7 @@ static const struct weir_option fd_options[] = {
 			 "the prefix of a packet of the layer af"),
 	WEIR_OPTION(struct weir_fd, max_packet, U32,
 		    "bytes of the largest packet; default 1500 and the prefix"),
+	WEIR__URING_OPTION(struct weir_fd),
 	{ 0 },
 };
 
@@ -351,6 +413,7 @@ const struct weir_endpoint_type weir_fd_type = {
 	.name = "fd",
 	.help = "a descriptor that somebody else opened",
 	.reasons = fd_reasons,
+	.counters = fd_counters,
 	.options = fd_options,
 	.options_size = sizeof(struct weir_fd),
 	.state_size = sizeof(struct adopted),

@@ -103,5 +103,5 @@ int weir__fd_prepare_tun(int fd, const struct weir_fd *options, struct weir_erro
 	if (ioctl(fd, TUNSETOFFLOAD, 0ul) < 0)
 		return weir_failed(err, -errno, "fd: offloads of '%s' cannot be switched off: %s",
 				   ifr.ifr_name, strerror(errno));
-	return 0;
+	return 1;
 }

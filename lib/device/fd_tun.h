@@ -6,7 +6,7 @@
 
 /*
  * If the descriptor is that of a Linux TUN or TAP device: asks it whether it is what the options say, as far
- * as it tells, and switches its offloads off. Returns 0 or a negative errno.
+ * as it tells, and switches its offloads off. Returns 1, 0 for another one, or a negative errno.
  */
 int weir__fd_prepare_tun(int fd, const struct weir_fd *options, struct weir_error *err);
 

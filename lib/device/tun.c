@@ -28,6 +28,7 @@ static const struct weir_counter counters[] = {
 	{ "gso_refused", "super-packets that the kernel refused, and got in pieces",
 	  offsetof(struct weir__tun, refused) },
 	{ "gso_cut", "super-packets that were written in pieces", offsetof(struct weir__tun, cut) },
+	WEIR__URING_COUNTERS(struct weir__tun),
 	{ NULL, NULL, 0 },
 };
 
@@ -205,6 +206,7 @@ static int open_descriptors(struct weir__tun *tun, const struct weir_tun *option
 
 static void release(struct weir__tun *tun)
 {
+	weir__uring_close(&tun->uring);
 	weir__netlink_close(&tun->netlink);
 	if (tun->fd >= 0)
 		close(tun->fd);
@@ -248,6 +250,8 @@ static int tun_open(void *state, const void *opts, struct weir_endpoint_info *in
 		rc = configure(tun, options, &now, err);
 	if (rc == 0)
 		rc = weir__tun_apply(tun, err);
+	if (rc == 0)
+		rc = weir__uring_open(&tun->uring, tun->fd, options->io, err);
 	if (rc == 0)
 		rc = make_persistent(tun, err);
 	if (rc) {
@@ -393,27 +397,49 @@ bool weir__tun_drop_failed(struct weir_writer *writer, uint32_t i, int error)
 	}
 }
 
+/* What came of a write of size bytes: written or a negative errno. Returns false if the writer cannot go on.
+ */
+static bool settle(struct weir_writer *writer, uint32_t i, ssize_t written, size_t size)
+{
+	if (WEIR_LIKELY(written == (ssize_t)size))
+		return true;
+	if (written < 0)
+		return weir__tun_drop_failed(writer, i, (int)-written);
+	weir_writer_drop(writer, i, WEIR__TUN_SHORT); /* The rest of a packet is no packet. */
+	return true;
+}
+
+uint32_t weir__tun_write_together(struct weir__tun *tun, struct weir_writer *writer, uint32_t first,
+				  uint32_t end, uint32_t before)
+{
+	int result[WEIR_VECTOR_SIZE];
+	const uint32_t n = weir__uring_write(&tun->uring, writer, first, end, before, result);
+
+	for (uint32_t i = first; i < first + n; i++)
+		if (!settle(writer, i, result[i], weir_writer_buf(writer, i)->len + before))
+			return i;
+	return first + n;
+}
+
 static uint32_t tun_write(void *state, struct weir_writer *writer)
 {
 	struct weir__tun *tun = state;
+	uint32_t i;
 
 	if (tun->offload)
 		return weir__tun_vnet_write(tun, writer);
-	for (uint32_t i = 0; i < writer->n; i++) {
+	i = weir__tun_write_together(tun, writer, 0, writer->n, 0);
+	for (; i < writer->n && !writer->error; i++) {
 		const struct weir_buf *buf = weir_writer_buf(writer, i);
 		ssize_t n;
 
 		do {
 			n = write(tun->fd, buf->data, buf->len);
 		} while (WEIR_UNLIKELY(n < 0) && errno == EINTR);
-		if (WEIR_LIKELY(n == (ssize_t)buf->len))
-			continue;
-		if (n >= 0) /* The rest of a packet is no packet. */
-			weir_writer_drop(writer, i, WEIR__TUN_SHORT);
-		else if (!weir__tun_drop_failed(writer, i, errno))
+		if (!settle(writer, i, n < 0 ? -errno : n, buf->len))
 			return i;
 	}
-	return writer->n;
+	return i;
 }
 
 static const struct weir_option route_options[] = {
@@ -446,6 +472,7 @@ static const struct weir_option tun_options[] = {
 	WEIR_OPTION(struct weir_tun, steering_fd, INT, "instead: descriptor of a loaded program"),
 	WEIR_OPTION(struct weir_tun, no_offload, U32, "offloads to do without, by bit; default none"),
 	WEIR_OPTION(struct weir_tun, no_gather, BOOL, "do not put segments together in front of the device"),
+	WEIR__URING_OPTION(struct weir_tun),
 	WEIR_OPTION(struct weir_tun, owner, I64, "with persist, the uid that may attach; 0: leave it"),
 	WEIR_OPTION(struct weir_tun, group, I64, "with persist, the gid that may attach; 0: leave it"),
 	WEIR_OPTION(struct weir_tun, persist, BOOL, "the device stays when the pipeline is destroyed"),

@@ -9,6 +9,7 @@
 #include <linux/if_tun.h>
 
 #include "netlink.h"
+#include "uring.h"
 
 #define WEIR__TUN_MTU_MIN  68
 #define WEIR__TUN_MTU_MAX  65535
@@ -53,7 +54,8 @@ struct weir__tun {
 	uint32_t next_piece; /* of the super-packet that is being written in pieces */
 	uint64_t refused;    /* super-packets that the kernel refused */
 	uint64_t cut;        /* super-packets that were written in pieces */
-	bool vectored;       /* the reader's: read with a spill from now on */
+	struct weir__uring uring; /* the writer's */
+	bool vectored;            /* the reader's: read with a spill from now on */
 	uint32_t frame_max; /* bytes of the largest packet that the device gives; raised before the MTU, never
 			       lowered */
 
@@ -106,6 +108,10 @@ uint32_t weir__tun_vnet_write(struct weir__tun *tun, struct weir_writer *writer)
 
 /* Drops the packet whose write failed and returns true; or false, for the writer cannot go on. */
 bool weir__tun_drop_failed(struct weir_writer *writer, uint32_t i, int error);
+/* The same for what is written together, each packet with the bytes before it. Returns the first packet that
+ * it is not done with; the writer cannot go on if there is an error, else that one is to be written alone. */
+uint32_t weir__tun_write_together(struct weir__tun *tun, struct weir_writer *writer, uint32_t first,
+				  uint32_t end, uint32_t before);
 
 /* /dev/net/tun, or what path says (NULL: nothing), in a network namespace (-1: the caller's). Returns a
  * descriptor or a negative errno. Opens the netlink socket there too, unless it is NULL. */

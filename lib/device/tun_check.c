@@ -236,6 +236,7 @@ int weir__tun_check(const void *opts, struct weir_endpoint_info *info, struct we
 	rc |= check_addresses(options, "ipv6", 6, err);
 	rc |= check_routes(options, err);
 	rc |= check_owners(options, err);
+	rc |= weir__uring_check(options->io, err);
 	rc |= weir__tun_steering_check(options, err);
 	info->layer = options->tap ? WEIR_LAYER_L2 : WEIR_LAYER_AF;
 	info->framing = options->packet_information ? WEIR_FRAMING_TUN_PI : WEIR_FRAMING_RAW;

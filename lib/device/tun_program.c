@@ -64,11 +64,10 @@ static int load_failed(struct load *load, int error)
 /* The program of that name; NULL: the only one. */
 static struct bpf_program *choose(struct load *load, struct bpf_object *object, const char *name)
 {
-	struct bpf_program *program, *found = NULL;
+	struct bpf_program *program = NULL, *found = NULL;
 	unsigned n = 0;
 
-	bpf_object__for_each_program(program, object)
-	{
+	while ((program = bpf_object__next_program(object, program))) {
 		n++;
 		if (!name || strcmp(bpf_program__name(program), name) == 0)
 			found = program;
@@ -84,12 +83,13 @@ static struct bpf_program *choose(struct load *load, struct bpf_object *object, 
 
 static int load_program(struct load *load, struct bpf_object *object, const char *name)
 {
-	struct bpf_program *wanted = choose(load, object, name), *program;
+	struct bpf_program *wanted = choose(load, object, name), *program = NULL;
 	int rc;
 
 	if (!wanted)
 		return -EINVAL;
-	bpf_object__for_each_program(program, object) bpf_program__set_autoload(program, program == wanted);
+	while ((program = bpf_object__next_program(object, program)))
+		bpf_program__set_autoload(program, program == wanted);
 	bpf_program__set_type(wanted, BPF_PROG_TYPE_SOCKET_FILTER);
 	rc = bpf_object__load(object);
 	if (rc < 0)

@@ -59,6 +59,8 @@ int weir__tun_queue_open(void *state, const void *opts, struct weir_endpoint_inf
 		return weir_failed(err, -ENOMEM, "no memory");
 	queue->fd = weir__tun_open_file(queue->device->netns, options->device_path, NULL, err);
 	rc = queue->fd < 0 ? queue->fd : join(queue, err);
+	if (rc == 0)
+		rc = weir__uring_open(&queue->uring, queue->fd, options->io, err);
 	if (rc) {
 		weir__tun_queue_close(queue);
 		return rc;
@@ -71,8 +73,9 @@ int weir__tun_queue_open(void *state, const void *opts, struct weir_endpoint_inf
 
 void weir__tun_queue_close(void *state)
 {
-	const struct weir__tun *queue = state;
+	struct weir__tun *queue = state;
 
+	weir__uring_close(&queue->uring);
 	if (queue->fd >= 0)
 		close(queue->fd);
 	free(queue->piece);

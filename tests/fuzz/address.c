@@ -53,6 +53,21 @@ static void check_ip(const char *text)
 	require(mac[0] & 1);
 }
 
+static void check_ip_port(const char *text)
+{
+	struct weir__ip ip, again;
+	char address[INET6_ADDRSTRLEN], written[INET6_ADDRSTRLEN + 10];
+	uint16_t port, port_again;
+
+	if (!weir__ip_port_parse(text, &ip, &port))
+		return;
+	require(ip.family == 4 || ip.family == 6);
+	require(inet_ntop(ip.family == 4 ? AF_INET : AF_INET6, ip.bytes, address, sizeof(address)));
+	snprintf(written, sizeof(written), ip.family == 4 ? "%s:%u" : "[%s]:%u", address, port);
+	require(weir__ip_port_parse(written, &again, &port_again));
+	require(memcmp(&again, &ip, sizeof(again)) == 0 && port_again == port);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	char *text = malloc(size + 1); /* of just that size, so that a sanitizer sees a byte read too many */
@@ -62,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	text[size] = '\0';
 	check_mac(text);
 	check_ip(text);
+	check_ip_port(text);
 	free(text);
 	return 0;
 }

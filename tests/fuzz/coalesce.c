@@ -40,7 +40,7 @@ static void damage(struct input *input, struct weir_buf *buf)
 	const uint8_t by = input_byte(input);
 
 	buf->gso_type = what & 1 ? WEIR_GSO_TCPV4 : 0;
-	buf->mark[0] = what >> 1 & 1;
+	buf->mark = what >> 1 & 1;
 	buf->vlan = what >> 2 & 1;
 	buf->flags |= what & 8 ? WEIR_BUF_VLAN : 0;
 	buf->csum_start = (uint16_t)(buf->csum_start + (what >> 4 & 1));

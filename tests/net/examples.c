@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The examples of docs/examples, run as a user runs them, with traffic of the kernel from one network
- * namespace to another through them: examples COMPOSE SESSION QUEUES
+ * namespace to another through them: examples COMPOSE SESSION QUEUES UDP
  */
 #include "namespace.h"
 
@@ -26,7 +26,7 @@
 enum side { HERE, THERE, SIDES };
 
 static int netns[SIDES];
-static const char *programs[3]; /* compose, session, queues */
+static const char *programs[4]; /* compose, session, queues, udp */
 
 static void enter(enum side side)
 {
@@ -365,21 +365,23 @@ static void is_refused(void)
 {
 	static const struct sockaddr_in nobody = { .sin_family = AF_INET, .sin_port = 0x0900 };
 	struct sockaddr_in address = nobody;
+	const unsigned long before = refused_datagrams();
 	int fd = open_socket(HERE, SOCK_DGRAM, "10.9.0.1");
 
 	assert_int_equal(inet_pton(AF_INET, "10.9.0.2", &address.sin_addr), 1);
 	assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&address, sizeof(address)), 1);
 	close(fd);
-	for (int ms = 0; refused_datagrams() == 0; ms++) {
+	for (int ms = 0; refused_datagrams() == before; ms++) {
 		assert_true(ms < WAIT_S * 1000);
 		poll(NULL, 0, 1);
 	}
 }
 
-static void carries(const char *here, const char *there, bool alone_at_first)
+/* A tunnel by this program between these two. */
+static void carries(const char *path, const char *here, const char *there, bool alone_at_first)
 {
-	const char *const argv_here[] = { programs[1], here, there, "10.9.0.1/24", NULL };
-	const char *const argv_there[] = { programs[1], there, here, "10.9.0.2/24", NULL };
+	const char *const argv_here[] = { path, here, there, "10.9.0.1/24", NULL };
+	const char *const argv_there[] = { path, there, here, "10.9.0.2/24", NULL };
 	struct program program_here, program_there;
 
 	need_wire();
@@ -398,13 +400,25 @@ static void carries(const char *here, const char *there, bool alone_at_first)
 static void a_session_carries_packets(void **state)
 {
 	(void)state;
-	carries("192.0.2.1", "192.0.2.2", true);
+	carries(programs[1], "192.0.2.1", "192.0.2.2", true);
 }
 
 static void a_session_carries_packets_over_ipv6(void **state)
 {
 	(void)state;
-	carries("fd00:5::1", "fd00:5::2", false);
+	carries(programs[1], "fd00:5::1", "fd00:5::2", false);
+}
+
+static void udp_carries_packets(void **state)
+{
+	(void)state;
+	carries(programs[3], "192.0.2.1:4789", "192.0.2.2:4789", true);
+}
+
+static void udp_carries_packets_over_ipv6(void **state)
+{
+	(void)state;
+	carries(programs[3], "[fd00:5::1]:4789", "[fd00:5::2]:4789", false);
 }
 
 int main(int argc, char **argv)
@@ -414,13 +428,14 @@ int main(int argc, char **argv)
 		cmocka_unit_test(spreads_flows),
 		cmocka_unit_test(a_session_carries_packets),
 		cmocka_unit_test(a_session_carries_packets_over_ipv6),
+		cmocka_unit_test(udp_carries_packets),
+		cmocka_unit_test(udp_carries_packets_over_ipv6),
 	};
 
-	if (argc != 4)
+	if (argc != 5)
 		return 2;
-	programs[0] = argv[1];
-	programs[1] = argv[2];
-	programs[2] = argv[3];
+	for (int i = 0; i < 4; i++)
+		programs[i] = argv[1 + i];
 	namespace_enter();
 	make_sides();
 	return cmocka_run_group_tests(tests, make_wire, NULL);

@@ -8,6 +8,7 @@
 
 #include "io.h"
 #include "kernel.h"
+#include "mode.h"
 #include "namespace.h"
 
 #include <weir/fd.h>
@@ -39,7 +40,7 @@ static int attach(short flags, struct ifreq *ifr)
 static void start(struct fixture *f, int fd, enum weir_layer layer, enum weir_framing framing)
 {
 	const struct weir_fd options = {
-		.fd = fd, .ownership = WEIR_FD_TAKEN, .layer = layer, .framing = framing
+		.fd = fd, .ownership = WEIR_FD_TAKEN, .layer = layer, .framing = framing, .io = mode_io()
 	};
 
 	memset(f, 0, sizeof(*f));
@@ -281,10 +282,13 @@ static void a_deleted_device_is_death(void **state)
 	fd.fd = f.info.read_fd;
 	assert_int_equal(poll(&fd, 1, -1), 1);
 	assert_int_equal(io_read(&f.io, type, f.state, 31), -EBADFD);
-	io_begin(&f.io);
-	io_add(&f.io, udp, sizeof(udp));
-	assert_int_equal(io_write(&f.io, type, f.state), 0);
-	assert_int_equal(f.io.writer.error, -EBADFD);
+	for (uint32_t n = 1; n <= 3; n++) {
+		io_begin(&f.io);
+		for (uint32_t i = 0; i < n; i++)
+			io_add(&f.io, udp, sizeof(udp));
+		assert_int_equal(io_write(&f.io, type, f.state), 0);
+		assert_int_equal(f.io.writer.error, -EBADFD);
+	}
 	stop(&f);
 }
 

@@ -4,6 +4,7 @@
 #include "address.h"
 #include "kernel.h"
 #include "live.h"
+#include "mode.h"
 #include "namespace.h"
 #include "payload.h"
 #include "ping.h"
@@ -304,6 +305,7 @@ static unsigned add_devices(struct sketch *sketch, const struct live_wish *wish)
 		shape->tun[i].tap = live->tap;
 		shape->tun[i].no_ipv6 = true;
 		shape->tun[i].queue_length = QUEUE;
+		shape->tun[i].no_offload = mode_no_offload();
 		shape->tun[i].netns = live->site[i > 0].path;
 		shape->config.endpoints[i] = (struct weir_endpoint){ &weir_tun_type, &shape->tun[i] };
 	}

@@ -28,7 +28,8 @@ struct shape {
 	unsigned n;
 	unsigned worker[QUEUES];
 	bool tap;
-	bool plain;        /* no offload */
+	bool plain; /* no offload */
+	enum weir_io io;
 	bool devices_last; /* in the table of endpoints */
 };
 
@@ -72,6 +73,7 @@ static void add_endpoints(struct weir_config *config, struct rows *rows, const s
 						     .netns = rig->site[side].path,
 						     .tap = shape->tap,
 						     .no_offload = shape->plain ? WEIR_OFFLOAD_ALL : 0,
+						     .io = shape->io,
 						     .no_ipv6 = true,
 						     .ipv4 = address_of(side),
 						     .queues = QUEUES };
@@ -517,7 +519,7 @@ int main(void)
 		{ .n = 2, .worker = { 0, 1 } },
 		{ .n = 2, .worker = { 0, 1 }, .devices_last = true, .plain = true },
 		{ .n = 3, .worker = { 0, 1, 2 } },
-		{ .n = 4, .worker = { 0, 1, 0, 1 } },
+		{ .n = 4, .worker = { 0, 1, 0, 1 }, .io = WEIR_IO_READ_WRITE },
 	};
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_prestate(flows_keep_their_order, &shapes[0]),

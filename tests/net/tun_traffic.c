@@ -10,9 +10,10 @@
 
 #include "device.h"
 #include "io.h"
+#include "mode.h"
 
 /* Packets as they are, without a virtio_net header. */
-#define PLAIN .no_offload = WEIR_OFFLOAD_ALL
+#define PLAIN .no_offload = WEIR_OFFLOAD_ALL, .io = mode_io()
 
 #define PORT     4242
 #define UDP_HEAD (sizeof(struct ip) + sizeof(struct udphdr))
@@ -190,6 +191,69 @@ static void reads_vectors_in_order(void **state)
 	}
 	close(fd);
 	device_close(&device);
+}
+
+static uint64_t counter(const struct device *device, const char *name)
+{
+	const struct weir_counter *counters = weir_tun_type.counters;
+
+	while (strcmp(counters->name, name) != 0)
+		counters++;
+	return *(const uint64_t *)((const char *)device->state + counters->offset);
+}
+
+/* Datagrams of four bytes, which are their numbers. */
+static void add_numbers(uint32_t from, uint32_t n)
+{
+	for (uint32_t number = from; number < from + n; number++)
+		io_add(&io, packet, udp_packet(packet, "10.9.0.1", "10.9.0.2", &number, sizeof(number)));
+}
+
+/* A packet that the device refuses is missed alone. */
+static void writes_vectors_in_order(void **state)
+{
+	static const uint8_t no_version[20] = { 0x15 };
+	struct device device;
+	int fd;
+
+	(void)state;
+	OPEN(&device, .tap = false);
+	fd = udp_socket("10.9.0.2");
+	for (uint32_t round = 0; round < 20; round++) {
+		io_begin(&io);
+		add_numbers(0, 10);
+		io_add(&io, no_version, sizeof(no_version));
+		add_numbers(10, round);
+		assert_int_equal(io_write(&io, &weir_tun_type, device.state), 11 + round);
+		assert_int_equal(io.writer.error, 0);
+		for (uint32_t i = 0; i < 11 + round; i++)
+			assert_int_equal(io.writer.verdict[i],
+					 i == 10 ? WEIR_DROP(reason("refused")) : WEIR_NEXT);
+		for (uint32_t number = 0; number < 10 + round; number++)
+			udp_expect(fd, &number, sizeof(number));
+	}
+	if (mode_io() == WEIR_IO_READ_WRITE || counter(&device, "no_uring"))
+		assert_int_equal(counter(&device, "uring_packets"), 0);
+	else
+		assert_int_equal(counter(&device, "uring_packets"), 20 * 11 + 190);
+	close(fd);
+	device_close(&device);
+}
+
+/* Nothing of the kernel's holds the device any longer. */
+static void vanishes_at_once(void **state)
+{
+	struct device device;
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		OPEN(&device, .exclusive = true);
+		io_begin(&io);
+		add_numbers(0, 3);
+		assert_int_equal(io_write(&io, &weir_tun_type, device.state), 3);
+		device_close(&device);
+		assert_false(kernel_exists("weir0"));
+	}
 }
 
 static void carries_ipv6(void **state)
@@ -462,10 +526,13 @@ static void assert_dead(const struct device *device)
 	device_wait(device->info.read_fd, POLLIN); /* POLLERR */
 	assert_true(io_read(&io, &weir_tun_type, device->state, 1) < 0);
 	assert_int_equal(io.reader.n, 0);
-	io_begin(&io);
-	io_add(&io, packet, n);
-	assert_int_equal(io_write(&io, &weir_tun_type, device->state), 0);
-	assert_true(io.writer.error < 0);
+	for (uint32_t packets = 1; packets <= 3; packets++) {
+		io_begin(&io);
+		for (uint32_t i = 0; i < packets; i++)
+			io_add(&io, packet, n);
+		assert_int_equal(io_write(&io, &weir_tun_type, device->state), 0);
+		assert_true(io.writer.error < 0);
+	}
 }
 
 static void comes_back_with_everything(void **state)
@@ -582,6 +649,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		device_test(carries_packets_both_ways),
 		device_test(reads_vectors_in_order),
+		device_test(writes_vectors_in_order),
+		device_test(vanishes_at_once),
 		device_test(carries_ipv6),
 		device_test(carries_packet_information),
 		device_test(carries_frames),

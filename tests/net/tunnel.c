@@ -2,6 +2,7 @@
 #include "address.h"
 #include "gate.h"
 #include "kernel.h"
+#include "mode.h"
 #include "namespace.h"
 #include "ping.h"
 #include "tunnel.h"
@@ -55,7 +56,8 @@ static void reduce(struct weir_config *config, const struct tunnel_options *opti
 
 #define DEVICE(name_, pair_, side_)                                                                  \
 	weir_tun(name_, .netns = tunnel->site[side_].path, .tap = options->tap, .mtu = options->mtu, \
-		 .no_ipv6 = !options->ipv6, .ipv4 = WEIR_LIST(ADDRESS_IPV4(pair_, side_) "/24"),     \
+		 .no_offload = mode_no_offload(), .io = mode_io(), .no_ipv6 = !options->ipv6,        \
+		 .ipv4 = WEIR_LIST(ADDRESS_IPV4(pair_, side_) "/24"),                                \
 		 .ipv6 = options->ipv6 ? WEIR_LIST(ADDRESS_IPV6(pair_, side_) "/64") : NULL)
 
 /* From the device to Ethernet frames that pass the filter of the other side, and back. */

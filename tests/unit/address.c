@@ -189,6 +189,68 @@ static void ip_prefix_may_have_host_bits(void **state)
 	assert_memory_equal(ip.bytes, host, 4);
 }
 
+static void ip_port_has_both(void **state)
+{
+	static const struct {
+		const char *text;
+		uint8_t family;
+		uint16_t port;
+	} good[] = {
+		{ "10.0.0.1:4789", 4, 4789 },
+		{ "10.0.0.1:0", 4, 0 },
+		{ "0.0.0.0:65535", 4, 65535 },
+		{ "[fd00::1]:4789", 6, 4789 },
+		{ "[::]:1", 6, 1 },
+		{ "[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:65535", 6, 65535 },
+	};
+	static const char *const bad[] = {
+		"",
+		":",
+		":1",
+		"[",
+		"[]",
+		"[]:1",
+		"10.0.0.1",
+		"10.0.0.1:",
+		"10.0.0.1:65536",
+		"10.0.0.1:-1",
+		"10.0.0.1: 1",
+		"10.0.0.1:01",
+		"10.0.0.1:1 ",
+		"10.0.0.1:1:1",
+		"10.0.0.1:4294967297",
+		"10.0.0.1/24:1",
+		"[10.0.0.1]:1",
+		"fd00::1:4789",
+		"[fd00::1]",
+		"[fd00::1]4789",
+		"[fd00::1:4789",
+		"[fd00::1]:",
+		"[fd00::1%lo]:1",
+		"[[fd00::1]]:1",
+		"[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.2550000]:1",
+		"localhost:1",
+	};
+	struct weir__ip ip;
+	uint16_t port;
+
+	(void)state;
+	for (size_t i = 0; i < countof(good); i++) {
+		if (!weir__ip_port_parse(good[i].text, &ip, &port))
+			fail_msg("'%s' was not taken", good[i].text);
+		assert_int_equal(ip.family, good[i].family);
+		assert_int_equal(port, good[i].port);
+	}
+	for (size_t i = 0; i < countof(bad); i++) {
+		ip.family = 99;
+		port = 999;
+		if (weir__ip_port_parse(bad[i], &ip, &port))
+			fail_msg("'%s' was taken", bad[i]);
+		assert_int_equal(ip.family, 99);
+		assert_int_equal(port, 999);
+	}
+}
+
 static void group_has_a_mac(void **state)
 {
 	static const struct {
@@ -218,7 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mac_is_six_bytes),       cmocka_unit_test(mac_prefix_is_bytes_or_bits),
 		cmocka_unit_test(ip_is_of_either_family), cmocka_unit_test(ip_prefix_may_have_host_bits),
-		cmocka_unit_test(group_has_a_mac),
+		cmocka_unit_test(ip_port_has_both),       cmocka_unit_test(group_has_a_mac),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,7 +39,7 @@ static void stamp_release(void *config)
 
 static inline weir_verdict stamp_packet(struct weir_buf *buf, const uint64_t *number, uint64_t *state)
 {
-	buf->mark[0] = *number;
+	buf->mark = *number;
 	*state += 1;
 	return WEIR_NEXT;
 }
@@ -60,7 +60,7 @@ static const struct weir_stage_type stamp_type = {
 static inline weir_verdict compare_packet(struct weir_buf *buf, const uint64_t *number, uint64_t *state)
 {
 	(void)state;
-	return buf->mark[0] == *number ? WEIR_NEXT : WEIR_DROP(0);
+	return buf->mark == *number ? WEIR_NEXT : WEIR_DROP(0);
 }
 
 WEIR_PROCESS(compare_vector, compare_packet, uint64_t, uint64_t)

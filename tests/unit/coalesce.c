@@ -116,11 +116,12 @@ static void puts_packets_of_each_kind_together(void **state)
 			}
 }
 
-static void tag(struct weir_buf *buf, uint16_t vlan, uint64_t mark)
+static struct weir_buf *tag(struct weir_buf *buf, uint16_t vlan, uint64_t mark)
 {
 	buf->flags |= WEIR_BUF_VLAN;
 	buf->vlan = vlan;
-	buf->mark[0] = mark;
+	buf->mark = mark;
+	return buf;
 }
 
 static void says_what_it_has_made(void **state)
@@ -129,9 +130,9 @@ static void says_what_it_has_made(void **state)
 
 	(void)state;
 	begin();
-	tag(come(), 5, 9);
+	tag(come(), 5, 9)->peer = 7;
 	next.flags = 0x18;
-	tag(come(), 5, 9);
+	tag(come(), 5, 9)->peer = 7;
 	assert_null(merge_run(merge));
 	assert_int_equal(merge->result.n, 1);
 	made = &merge->bufs[merge->result.index[0]];
@@ -143,7 +144,8 @@ static void says_what_it_has_made(void **state)
 	assert_int_equal(made->csum_offset, 16);
 	assert_int_equal(made->flags, WEIR_BUF_VLAN | WEIR_BUF_NEEDS_CSUM);
 	assert_int_equal(made->vlan, 5);
-	assert_int_equal(made->mark[0], 9);
+	assert_int_equal(made->mark, 9);
+	assert_int_equal(made->peer, 7);
 	assert_int_equal(made->arrival, 1001);
 	assert_int_equal(made->data[33], 0x18); /* PSH of the last one */
 	merge_free(merge);

@@ -418,6 +418,7 @@ static void built_in_tables_name_all_members(void **state)
 #ifdef __linux__
 	EXPECT_ENDPOINT_NAMED(tun);
 	EXPECT_ENDPOINT_NAMED(tun_queue);
+	EXPECT_ENDPOINT_NAMED(udp);
 	EXPECT_NAMED(struct weir_route, 0, row_of(weir_tun_type.options, "route"));
 #endif
 	assert_int_equal(types, count_built_in());

@@ -64,7 +64,7 @@ static void expect_packet(uint32_t i, uint32_t len, bool jumbo)
 	assert_int_equal(buf->family, 0);
 	assert_int_equal(buf->gso_type, 0);
 	assert_int_equal(buf->flags, 0);
-	assert_int_equal(buf->mark[0], 0);
+	assert_int_equal(buf->mark, 0);
 }
 
 static void expect_stashes(uint32_t small, uint32_t jumbo)

@@ -179,13 +179,13 @@ static void ends_what_it_has_begun(void **state)
 /* Two stages that come and go together: the second one drops what has not met the first. */
 static weir_verdict enter(struct weir_buf *buf)
 {
-	buf->mark[0] = 1;
+	buf->mark = 1;
 	return WEIR_NEXT;
 }
 
 static weir_verdict leave(struct weir_buf *buf)
 {
-	return buf->mark[0] == 1 ? WEIR_NEXT : WEIR_DROP(0);
+	return buf->mark == 1 ? WEIR_NEXT : WEIR_DROP(0);
 }
 
 #define FORK(name_) sight(.name = name_, .decide = pass, .exit = { "side" })

@@ -682,7 +682,7 @@ static struct wire_packet in_vain(uint64_t i)
 
 static weir_verdict drop_foreign(struct weir_buf *buf)
 {
-	return buf->mark[0] == WIRE_FOREIGN ? WEIR_DROP(0) : WEIR_NEXT;
+	return buf->mark == WIRE_FOREIGN ? WEIR_DROP(0) : WEIR_NEXT;
 }
 
 static void puts_nothing_together_that_is_wrong(void **state)

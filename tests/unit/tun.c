@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "device/tun.h"
+#include "device/vnet.h"
 #include "error.h"
 #include "io.h"
 #include "row.h"
@@ -253,10 +254,22 @@ static int make_fake(void **state)
 	return 0;
 }
 
+/* The same, written through io_uring where there is one. */
+static int make_fake_uring(void **state)
+{
+	struct fake *fake;
+
+	make_fake(state);
+	fake = *state;
+	assert_int_equal(weir__uring_open(&fake->tun.uring, fake->tun.fd, WEIR_IO_AUTO, NULL), 0);
+	return 0;
+}
+
 static int free_fake(void **state)
 {
 	struct fake *fake = *state;
 
+	weir__uring_close(&fake->tun.uring);
 	close(fake->fds[0]);
 	close(fake->fds[1]);
 	io_free(&fake->io);
@@ -418,6 +431,36 @@ static void stops_where_there_is_no_room(void **state)
 	assert_int_equal(io_write(io, &weir_tun_type, &fake->tun), WEIR_VECTOR_SIZE);
 }
 
+/* Packets with a virtio_net header in front; some are super-packets, which go alone. */
+static void keeps_super_packets_in_their_place(void **state)
+{
+	static const uint8_t super[] = { 2, 4, 7 };
+	const uint32_t header = WEIR__VNET;
+	struct fake *fake = *state;
+	struct io *io = &fake->io;
+	uint8_t got[100];
+
+	fake->tun.offload = WEIR_OFFLOAD_CSUM | WEIR_OFFLOAD_TSO;
+	io_begin(io);
+	for (uint8_t i = 0; i < 12; i++) {
+		struct weir_buf *buf = io_add(io, &i, 1);
+
+		if (memchr(super, i, sizeof(super))) {
+			buf->flags = WEIR_BUF_NEEDS_CSUM;
+			buf->gso_type = WEIR_GSO_TCPV4;
+		}
+	}
+	assert_int_equal(io_write(io, &weir_tun_type, &fake->tun), 12);
+	assert_int_equal(io->writer.any, 0);
+	for (uint8_t i = 0; i < 12; i++) {
+		assert_int_equal(recv(fake->fds[1], got, sizeof(got), 0), header + 1);
+		assert_int_equal(got[header], i);
+		assert_int_equal(got[1] != 0, memchr(super, i, sizeof(super)) != NULL);
+	}
+	if (fake->tun.uring.ring)
+		assert_int_equal(fake->tun.uring.packets, 8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -439,6 +482,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(counts_a_packet_without_bytes, make_fake, free_fake),
 		cmocka_unit_test_setup_teardown(dies_of_a_bad_descriptor, make_fake, free_fake),
 		cmocka_unit_test_setup_teardown(stops_where_there_is_no_room, make_fake, free_fake),
+		cmocka_unit_test_setup_teardown(stops_where_there_is_no_room, make_fake_uring, free_fake),
+		cmocka_unit_test_setup_teardown(keeps_super_packets_in_their_place, make_fake, free_fake),
+		cmocka_unit_test_setup_teardown(keeps_super_packets_in_their_place, make_fake_uring,
+						free_fake),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -569,7 +569,7 @@ static void a_full_ring_drops_where_it_is_told_to(void **state)
 
 static weir_verdict ten_rounds(struct weir_buf *buf)
 {
-	return ++buf->mark[0] <= 10 ? WEIR_EXIT(0) : WEIR_NEXT;
+	return ++buf->mark <= 10 ? WEIR_EXIT(0) : WEIR_NEXT;
 }
 
 static weir_verdict leave_slowly(struct weir_buf *buf)

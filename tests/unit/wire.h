@@ -19,7 +19,7 @@ struct wire_packet {
 	uint16_t size;  /* bytes of payload of each segment; 0: it is no super-packet */
 	bool partial;   /* its checksum is still to be completed; that of a super-packet always is */
 	bool foreign;   /* malformed, and not of the flow: a super-packet whose offsets are wrong, or a packet
-			   with   a wrong checksum and WIRE_FOREIGN in mark[0] */
+			   with   a wrong checksum and WIRE_FOREIGN in mark */
 	uint32_t ahead; /* of the flow is its sequence number */
 };
 
@@ -140,7 +140,7 @@ static inline void wire_set_metadata(const struct wire *wire, const struct wire_
 		segment_make_partial(buf, wire->prefix_len);
 	if (!packet->size && packet->foreign) {
 		buf->data[buf->len - 1] ^= 1;
-		buf->mark[0] = WIRE_FOREIGN;
+		buf->mark = WIRE_FOREIGN;
 	}
 	if (!packet->size)
 		return;
