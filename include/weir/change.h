@@ -30,8 +30,10 @@ WEIR_API int weir_stage_configure(struct weir_pipeline *pipeline, const char *pa
 				  const struct weir_stage *stage, struct weir_error *err);
 
 /*
- * Several stages as one: a vector meets on each worker either all old or all new configurations. One thread
- * at a time uses a change; it holds nothing of the pipeline until it is committed, and must not outlive it.
+ * Several stages as one: a vector meets on each worker either all old or all new configurations. What waits
+ * in front of a gso_split has left the stages before it and meets those behind it later, as behind a ring.
+ * One thread at a time uses a change; it holds nothing of the pipeline until it is committed, and must not
+ * outlive it.
  */
 struct weir_change;
 

@@ -112,29 +112,35 @@ static int configure_pair(void *config, const void *options, const struct weir_p
 	return 0;
 }
 
-static weir_verdict enter_packet(struct weir_buf *buf, const struct pair_config *config, void *state)
+static void enter_segment(struct sim_label *label, const struct pair_config *config)
 {
-	struct sim_label *label = sim_packet_label(buf, "sim_enter");
-
-	(void)state;
 	if (label->entered & 1u << config->number)
 		sim_fail("packet %u of flow %u of p%u enters a second time", label->sequence, label->flow,
 			 label->port);
 	label->entered = (uint16_t)(label->entered | 1u << config->number);
-	return WEIR_NEXT;
 }
 
-static weir_verdict leave_packet(struct weir_buf *buf, const struct pair_config *config, void *state)
+static void leave_segment(struct sim_label *label, const struct pair_config *config)
 {
-	struct sim_label *label = sim_packet_label(buf, "sim_leave");
-
-	(void)state;
 	if (!(label->entered & 1u << config->number))
 		sim_fail("packet %u of flow %u of p%u leaves, but has not entered", label->sequence,
 			 label->flow, label->port);
 	label->entered = (uint16_t)(label->entered & ~(1u << config->number));
-	return WEIR_NEXT;
 }
+
+/* Enter and leave understand super-packets, so that one may be cut between them. */
+#define SEGMENTS(name)                                                                            \
+	static weir_verdict name##_packet(struct weir_buf *buf, const struct pair_config *config, \
+					  void *state)                                            \
+	{                                                                                         \
+		(void)state;                                                                      \
+		for (uint32_t k = 0; k < weir_buf_segments(buf); k++)                             \
+			name##_segment(sim_segment_label(buf, k, "sim_" #name), config);          \
+		return WEIR_NEXT;                                                                 \
+	}
+
+SEGMENTS(enter)
+SEGMENTS(leave)
 
 static weir_verdict mark_packet(struct weir_buf *buf, const struct pair_config *config, void *state)
 {
@@ -197,6 +203,7 @@ const struct weir_stage_type sim_sort_type = {
 
 const struct weir_stage_type sim_enter_type = {
 	.name = "sim_enter",
+	.offload = WEIR_OFFLOAD_ALL,
 	.help = "the first stage of a pair",
 	.options_size = sizeof(struct sim_pair),
 	.config_size = sizeof(struct pair_config),
@@ -206,6 +213,7 @@ const struct weir_stage_type sim_enter_type = {
 
 const struct weir_stage_type sim_leave_type = {
 	.name = "sim_leave",
+	.offload = WEIR_OFFLOAD_ALL,
 	.help = "the second stage of a pair",
 	.options_size = sizeof(struct sim_pair),
 	.config_size = sizeof(struct pair_config),
