@@ -129,6 +129,12 @@ static inline uint32_t weir__pool_jumbo(const struct weir__pool *pool)
 	return __atomic_load_n(&pool->jumbo, __ATOMIC_RELAXED);
 }
 
+/* Whether the depot has any. */
+static inline bool weir__pool_has(const struct weir__pool *pool, bool jumbo)
+{
+	return __atomic_load_n(&pool->depot[jumbo].free, __ATOMIC_RELAXED) > 0;
+}
+
 /*
  * Whether the depot has small buffers for readers. The others are for who cuts packets: if all buffers were
  * in packets that wait to be cut, and in others behind these, there would be none for the first piece.

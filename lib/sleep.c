@@ -21,6 +21,27 @@ static void wait_add(struct wait *wait, int fd, short events, uint64_t input)
 	wait->input[wait->n++] = input;
 }
 
+/* Whether the pool or the stash has what a split needs, or for a reader what it takes. */
+static bool could_take(const struct weir__worker *worker, bool reads)
+{
+	const struct weir__pool *pool = worker->pool;
+
+	if (!worker->stash[0].n &&
+	    (!weir__pool_has(pool, false) || (reads && !weir__pool_feeds_readers(pool))))
+		return false;
+	return !reads || !weir__pool_jumbo(pool) || worker->stash[1].n || weir__pool_has(pool, true);
+}
+
+/*
+ * Whoever has taken the mark away has fed the pool and rung already, perhaps before this worker announced
+ * that it sleeps: then nobody rings again. And another one, who waits for buffers of the other kind or for
+ * more than this one, may have left the mark anew since: then what this one waits for may be there.
+ */
+static bool waits_for_buffers(const struct weir__worker *worker, bool reads)
+{
+	return worker->starved && weir__pool_starving(worker->pool) && !could_take(worker, reads);
+}
+
 /* Returns false if there is something to read already. */
 static bool wait_for_input(struct weir__worker *worker, const struct weir__input *input, uint64_t bit,
 			   struct wait *wait)
@@ -33,10 +54,8 @@ static bool wait_for_input(struct weir__worker *worker, const struct weir__input
 		return weir__ring_size(&input->row->ring) == 0;
 	if (weir__worker_phase(worker) != WEIR__PHASE_RUN || !weir__endpoint_up(endpoint))
 		return true;
-	/* Whoever has taken the mark away has fed the pool and rung already, perhaps before this worker
-	 * announced that it sleeps: then nobody rings again. */
 	if (worker->starved)
-		return weir__pool_starving(worker->pool);
+		return waits_for_buffers(worker, true);
 	if (endpoint->info.read_fd < 0)
 		return false;
 	if (endpoint->type->arm && !endpoint->type->arm(endpoint->state)) {
@@ -54,8 +73,7 @@ static bool wait_for_sink(const struct weir__worker *worker, const struct weir__
 
 	/* It waits for what is behind it, which is waited for itself, or for buffers. */
 	if (op->row->kind == WEIR__ROW_SPLIT)
-		return (op->below & worker->blocked) ||
-		       (worker->starved && weir__pool_starving(worker->pool));
+		return (op->below & worker->blocked) || waits_for_buffers(worker, false);
 	if (op->row->kind == WEIR__ROW_RING)
 		return weir__ring_full(&op->row->ring);
 	if (weir__endpoint_dead(endpoint) || endpoint->info.write_fd < 0)
