@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "../plain.h"
 #include "ledger.h"
 #include "scheduler.h"
 
-#define PACKETS_MAX 65536
+#define PACKETS_MAX 262144
 
 enum state { MADE, GIVEN, SENT, DROPPED };
 
@@ -43,41 +44,104 @@ void sim_packet_make(uint8_t *bytes, uint32_t len, unsigned port, unsigned flow,
 	states[made++] = MADE;
 }
 
-static uint32_t id_of(const uint8_t *bytes)
+uint32_t sim_super_make(uint8_t *bytes, uint32_t n, uint32_t size, unsigned port, unsigned flow,
+			uint32_t sequence)
 {
-	struct sim_label label;
+	const struct segment segment = {
+		.family = 4, .protocol = IPPROTO_TCP, .ttl = 64, .flags = 0x10, .payload = n * size
+	};
+	uint8_t packet[SIM_SUPER_HEADER + SIM_SEGMENT_MAX];
+	uint8_t *payload = bytes + SIM_SUPER_HEADER;
 
-	memcpy(&label, bytes + SIM_HEADER, sizeof(label));
-	return label.id;
+	segment_write(&segment, bytes + 14);
+	for (uint32_t k = 0; k < n; k++) {
+		struct sim_label label = {
+			.id = made,
+			.sequence = sequence + k,
+			.len = (uint16_t)(SIM_SUPER_HEADER + size),
+			.port = (uint8_t)port,
+			.flow = (uint8_t)flow,
+		};
+
+		sim_packet_make(packet, SIM_SMALLEST, port, flow, sequence + k);
+		memset(payload, 0, SIM_SEGMENT_PAD);
+		memcpy(payload + SIM_SEGMENT_PAD, &label, sizeof(label));
+		for (uint32_t i = SIM_SEGMENT_PAD + sizeof(label); i < size; i++)
+			payload[i] = (uint8_t)(label.id + SIM_SUPER_HEADER + i);
+		payload += size;
+	}
+	memcpy(bytes, packet, 12);
+	plain_store(bytes + 12, 0x0800);
+	plain_finish(bytes + 14, SIM_SUPER_HEADER - 14 + n * size);
+	return SIM_SUPER_HEADER + n * size;
 }
 
-void sim_packet_given(const uint8_t *bytes)
+void sim_super_describe(struct weir_buf *buf, uint32_t size)
 {
-	states[id_of(bytes)] = GIVEN;
-	sim_totals.given++;
+	segment_make_partial(buf, 14);
+	buf->gso_type = WEIR_GSO_TCPV4;
+	buf->gso_size = (uint16_t)size;
+	buf->hdr_len = SIM_SUPER_HEADER;
 }
 
-struct sim_label *sim_packet_label(const struct weir_buf *buf, const char *who)
+/* Where the label of a packet is that begins there. */
+static uint32_t label_at(const uint8_t *bytes)
 {
-	struct sim_label *label = (struct sim_label *)(void *)(buf->data + SIM_HEADER);
+	return plain_load(bytes + 12) == 0x0800 ? SIM_SUPER_HEADER + SIM_SEGMENT_PAD : SIM_HEADER;
+}
+
+static struct sim_label *find_label(const struct weir_buf *buf, uint32_t k)
+{
+	return (struct sim_label *)(void *)(buf->data + label_at(buf->data) +
+					    (buf->gso_type ? k * buf->gso_size : 0));
+}
+
+void sim_packet_given(const struct weir_buf *buf)
+{
+	for (uint32_t k = 0; k < weir_buf_segments(buf); k++) {
+		states[find_label(buf, k)->id] = GIVEN;
+		sim_totals.given++;
+	}
+}
+
+/* Bytes of segment k as a packet of its own. */
+static uint32_t segment_len(const struct weir_buf *buf)
+{
+	return buf->gso_type ? SIM_SUPER_HEADER + (uint32_t)buf->gso_size : buf->len;
+}
+
+struct sim_label *sim_segment_label(const struct weir_buf *buf, uint32_t k, const char *who)
+{
 	static const char *const names[] = { "was never given", "is on its way", "was sent", "was dropped" };
+	const uint32_t first = label_at(buf->data) + (uint32_t)sizeof(struct sim_label),
+		       len = segment_len(buf);
+	const uint8_t *bytes = buf->data + (buf->gso_type ? k * buf->gso_size : 0);
+	struct sim_label *label;
 
-	if (buf->len < SIM_SMALLEST || buf->len != label->len || label->id >= made)
-		sim_fail("%s: what should be a packet has %u bytes and the number %u", who, buf->len,
-			 label->id);
+	if (buf->len < first)
+		sim_fail("%s: what should be a packet has %u bytes", who, buf->len);
+	label = (struct sim_label *)(void *)(buf->data + (bytes - buf->data) + first - sizeof(*label));
+	if (len != label->len || label->id >= made)
+		sim_fail("%s: what should be a packet has %u bytes and the number %u", who, len, label->id);
 	if (states[label->id] != GIVEN)
 		sim_fail("%s: packet %u of flow %u of p%u comes, which %s before", who, label->sequence,
 			 label->flow, label->port, names[states[label->id]]);
-	for (uint32_t i = SIM_SMALLEST; i < buf->len; i++)
-		if (buf->data[i] != (uint8_t)(label->id + i))
+	for (uint32_t i = first; i < len; i++)
+		if (bytes[i] != (uint8_t)(label->id + i))
 			sim_fail("%s: byte %u of packet %u of flow %u of p%u has changed", who, i,
 				 label->sequence, label->flow, label->port);
 	return label;
 }
 
-void sim_packet_sent(const struct weir_buf *buf, unsigned port)
+struct sim_label *sim_packet_label(const struct weir_buf *buf, const char *who)
 {
-	const struct sim_label *label = sim_packet_label(buf, "a writer");
+	if (buf->gso_type)
+		sim_fail("%s: gets a super-packet, which it does not understand", who);
+	return sim_segment_label(buf, 0, who);
+}
+
+static void segment_sent(const struct sim_label *label, unsigned port)
+{
 	uint32_t *before = &last[port][label->port][label->flow];
 
 	if (label->entered)
@@ -91,8 +155,16 @@ void sim_packet_sent(const struct weir_buf *buf, unsigned port)
 	sim_totals.sent++;
 }
 
+void sim_packet_sent(const struct weir_buf *buf, unsigned port)
+{
+	for (uint32_t k = 0; k < weir_buf_segments(buf); k++)
+		segment_sent(sim_segment_label(buf, k, "a writer"), port);
+}
+
 void sim_packet_dropped(const struct weir_buf *buf, const char *who)
 {
-	states[sim_packet_label(buf, who)->id] = DROPPED;
-	sim_totals.dropped++;
+	for (uint32_t k = 0; k < weir_buf_segments(buf); k++) {
+		states[sim_segment_label(buf, k, who)->id] = DROPPED;
+		sim_totals.dropped++;
+	}
 }

@@ -323,7 +323,7 @@ static bool change_worker_options(struct sim_shape *shape, struct sim_random *ra
 static bool change_pool(struct sim_shape *shape, struct sim_random *random, unsigned cpus)
 {
 	(void)cpus;
-	shape->buffers = 62 * shape->n_workers + sim_below(random, 300);
+	shape->buffers = SIM_BUFFERS_LEAST * shape->n_workers + sim_below(random, 300);
 	return true;
 }
 

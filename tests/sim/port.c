@@ -38,6 +38,10 @@ void sim_ports_init(uint64_t seed)
 			.room = UINT64_MAX,
 		};
 		snprintf(port->name, sizeof(port->name), "p%u", i);
+		port->gives_supers = sim_once_in(&random_source, 3);
+		port->takes_supers = sim_once_in(&random_source, 3);
+		if (port->gives_supers)
+			port->longest = SIM_SUPER_HEADER + SIM_SEGMENTS_MAX * SIM_SEGMENT_MAX;
 		/* It may not be empty before it ends. */
 		if (port->reader == SIM_READ_ALWAYS) {
 			port->waiting = (uint32_t)sim_scale(&random_source, 11);
@@ -106,6 +110,8 @@ static int check(const void *memory, struct weir_endpoint_info *info, struct wei
 	(void)err;
 	info->layer = WEIR_LAYER_L2;
 	info->max_packet = options->port->longest;
+	info->gives = options->port->gives_supers ? WEIR_OFFLOAD_ALL : 0;
+	info->takes = options->port->takes_supers ? WEIR_OFFLOAD_ALL : 0;
 	return 0;
 }
 
@@ -177,6 +183,29 @@ static int recover(void *state, struct weir_error *err)
 	return 0;
 }
 
+static const struct weir_buf *last_of(const struct weir_reader *reader)
+{
+	return &reader->bufs[reader->index[reader->n - 1]];
+}
+
+static bool copy_super(struct sim_port *port, struct weir_reader *reader)
+{
+	static uint8_t bytes[SIM_SUPER_HEADER + SIM_SEGMENTS_MAX * SIM_SEGMENT_MAX];
+	const unsigned flow = sim_below(&random_source, port->flows);
+	const uint32_t n = sim_once_in(&random_source, 4) ? sim_between(&random_source, 2, SIM_SEGMENTS_MAX)
+							  : sim_between(&random_source, 2, 5);
+	const uint32_t size = SIM_SEGMENT_MIN + 4 * sim_below(&random_source, 6);
+
+	if (!weir__reader_copy(reader, bytes,
+			       sim_super_make(bytes, n, size, port->number, flow, port->sequence[flow])))
+		return false;
+	sim_super_describe(&reader->bufs[reader->index[reader->n - 1]], size);
+	sim_packet_given(last_of(reader));
+	port->sequence[flow] += n;
+	port->waiting--;
+	return true;
+}
+
 static bool copy(struct sim_port *port, struct weir_reader *reader)
 {
 	static uint8_t bytes[65535];
@@ -188,7 +217,7 @@ static bool copy(struct sim_port *port, struct weir_reader *reader)
 	sim_packet_make(bytes, len, port->number, flow, port->sequence[flow]);
 	if (!weir__reader_copy(reader, bytes, len))
 		return false;
-	sim_packet_given(bytes);
+	sim_packet_given(last_of(reader));
 	port->sequence[flow]++;
 	port->waiting--;
 	return true;
@@ -217,7 +246,8 @@ static int read_port(void *state, struct weir_reader *reader)
 		most = sim_below(&random_source, WEIR_VECTOR_SIZE);
 	if (port->reader == SIM_READ_ALWAYS && !most)
 		most = 1;
-	while (port->waiting && most-- && copy(port, reader))
+	while (port->waiting && most-- &&
+	       (port->gives_supers && sim_once_in(&random_source, 3) ? copy_super : copy)(port, reader))
 		if (most % 8 == 0)
 			weir__point("reads");
 	if (port->read_error) {

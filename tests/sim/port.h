@@ -23,6 +23,8 @@ struct sim_port {
 	unsigned flows;
 	uint32_t longest;  /* packet */
 	bool never_blocks; /* takes every packet */
+	bool gives_supers; /* and small packets */
+	bool takes_supers;
 
 	/* The device, whether it is open or not. */
 	uint32_t waiting; /* packets to read */

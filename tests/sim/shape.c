@@ -143,7 +143,7 @@ static void try_to_make(struct sim_shape *shape, struct sim_random *random, unsi
 	}
 	/* So few that readers must wait for them, in half of all. */
 	if (sim_once_in(random, 2))
-		shape->buffers = 62 * shape->n_workers + (uint32_t)sim_scale(random, 8) - 1;
+		shape->buffers = SIM_BUFFERS_LEAST * shape->n_workers + (uint32_t)sim_scale(random, 8) - 1;
 }
 
 void sim_shape_make(struct sim_shape *shape, struct sim_random *random, unsigned cpus)

@@ -15,6 +15,8 @@
 #define SIM_CHAINS_MAX  10
 #define SIM_ROWS_MAX    16
 
+#define SIM_BUFFERS_LEAST (3 * WEIR_VECTOR_SIZE) /* of each worker, with super-packets to cut */
+
 enum sim_kind {
 	SIM_ROW_READ,
 	SIM_ROW_WRITE,

@@ -157,9 +157,11 @@ void sim_shape_print(const struct sim_shape *shape, FILE *file)
 	static const char *const readers[] = { "polled", "armed", "never empty" };
 
 	for (unsigned p = 0; p < sim_n_ports; p++)
-		fprintf(file, "%s: %s, %u flows, packets up to %u, %s\n", sim_ports[p].name,
+		fprintf(file, "%s: %s, %u flows, packets up to %u, %s%s%s\n", sim_ports[p].name,
 			readers[sim_ports[p].reader], sim_ports[p].flows, sim_ports[p].longest,
-			sim_ports[p].never_blocks ? "takes all" : "may block");
+			sim_ports[p].never_blocks ? "takes all" : "may block",
+			sim_ports[p].gives_supers ? ", gives super-packets" : "",
+			sim_ports[p].takes_supers ? ", takes super-packets" : "");
 	for (unsigned w = 0; w < shape->n_workers; w++)
 		fprintf(file, "%s: cpu %u%s, spins %u us%s\n", sim_worker_names[w], shape->workers[w].cpu,
 			shape->workers[w].unpinned ? " or any" : "", shape->workers[w].spin_us,

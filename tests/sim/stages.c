@@ -24,6 +24,8 @@ struct pair_config {
 
 static struct sim_random random_source;
 
+bool sim_ways_part;
+
 /* Of the others the engine does not know the options, and takes them for changed each time. */
 static const struct weir_option pass_options[] = {
 	WEIR_OPTION(struct sim_pass, stuck_one_in, U32, "packets until it does not return for a while"),
@@ -37,6 +39,7 @@ static const struct weir_option drop_options[] = {
 void sim_stages_init(uint64_t seed)
 {
 	sim_random_seed(&random_source, seed, 4);
+	sim_ways_part = false;
 }
 
 static const struct weir_reason drop_reasons[] = { { "chosen", "its number was drawn" }, { 0 } };
@@ -68,7 +71,8 @@ static int configure_sort(void *config, const void *options, const struct weir_p
 static weir_verdict pass_packet(struct weir_buf *buf, const struct pass_config *config, void *state)
 {
 	(void)state;
-	sim_packet_label(buf, "sim_pass");
+	for (uint32_t k = 0; k < weir_buf_segments(buf); k++)
+		sim_segment_label(buf, k, "sim_pass");
 	if (sim_once_in(&random_source, config->stuck_one_in))
 		sim_sleep(sim_scale(&random_source, 27));
 	return WEIR_NEXT;
@@ -85,14 +89,16 @@ static weir_verdict drop_packet(struct weir_buf *buf, const struct drop_config *
 
 static weir_verdict sort_packet(struct weir_buf *buf, const struct sort_config *config, void *state)
 {
-	struct sim_label *label = sim_packet_label(buf, "sim_sort");
+	struct sim_label *label = sim_segment_label(buf, 0, "sim_sort");
 	const uint32_t way =
 		(label->flow * 31 + label->port * 17 + config->salt * 7 + label->laps) % (SIM_EXITS + 1);
 
 	(void)state;
 	if (!way || label->laps == EXITS_OF_A_PACKET)
 		return WEIR_NEXT;
-	label->laps++;
+	for (uint32_t k = 0; k < weir_buf_segments(buf); k++)
+		sim_segment_label(buf, k, "sim_sort")->laps++;
+	sim_ways_part = true;
 	return WEIR_EXIT(way - 1);
 }
 
@@ -158,6 +164,7 @@ WEIR_PROCESS(sort_vector, sort_packet, struct sort_config, void)
 
 const struct weir_stage_type sim_pass_type = {
 	.name = "sim_pass",
+	.offload = WEIR_OFFLOAD_ALL,
 	.help = "passes all",
 	.options = pass_options,
 	.options_size = sizeof(struct sim_pass),
@@ -179,6 +186,7 @@ const struct weir_stage_type sim_drop_type = {
 
 const struct weir_stage_type sim_sort_type = {
 	.name = "sim_sort",
+	.offload = WEIR_OFFLOAD_ALL,
 	.help = "sends each flow its way",
 	.exits = SIM_EXITS,
 	.options_size = sizeof(struct sim_sort),

@@ -47,6 +47,9 @@ extern const struct weir_stage_type sim_pass_type;
 extern const struct weir_stage_type sim_drop_type;
 extern const struct weir_stage_type sim_sort_type;
 
+/* A packet has taken an exit: from then on packets may come to one place by several ways. */
+extern bool sim_ways_part;
+
 void sim_stages_init(uint64_t seed);
 
 #endif
