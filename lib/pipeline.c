@@ -203,7 +203,7 @@ static void drop_rest_at(struct weir_pipeline *pipeline, const struct weir__plac
 	struct weir__vector vector;
 
 	drop_stopped(place->worker, row, &row->backlog);
-	row->backlog.n = 0;
+	__atomic_store_n(&row->backlog.n, 0, __ATOMIC_RELAXED); /* counters may be read at any time */
 	row->counters.dropped_segments -= row->piece; /* of a split: these have gone on */
 	row->piece = 0;
 	while (row->kind == WEIR__ROW_RING && weir__ring_pop(&row->ring, &vector)) {

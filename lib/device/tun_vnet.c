@@ -16,6 +16,9 @@
  * as fast. */
 #define READ_BYTES (256 * 1024)
 
+/* More segments than this no kernel takes in one. Old ones take 64. */
+#define SEGMENTS_MAX 128
+
 /* Super-packets refused in all after which none is offered any more. */
 #define REFUSALS 16
 
@@ -156,10 +159,7 @@ static int write_pieces(struct weir__tun *tun, struct weir_buf *buf)
 	return rc;
 }
 
-/*
- * Kernels have refused super-packets that are right (6.6.44 and others of that time), and all refuse one that
- * is cut into more pieces than they can count: 128, or 64.
- */
+/* Kernels have refused super-packets that are right: 6.6.44 and others of that time. */
 static int write_refused(struct weir__tun *tun, struct weir_buf *buf)
 {
 	weir_count(&tun->refused, 1);
@@ -174,11 +174,18 @@ static void put_header(struct weir_buf *buf)
 	memcpy(buf->data - WEIR__VNET, &header, WEIR__VNET);
 }
 
+static bool takes_whole(const struct weir__tun *tun, const struct weir_buf *buf)
+{
+	if (buf->flags & BEGUN)
+		return false;
+	return !buf->gso_type || (tun->refused < REFUSALS && weir_buf_segments(buf) <= SEGMENTS_MAX);
+}
+
 static int write_packet(struct weir__tun *tun, struct weir_buf *buf)
 {
 	int rc;
 
-	if (WEIR_UNLIKELY(buf->flags & BEGUN || (buf->gso_type && tun->refused >= REFUSALS)))
+	if (WEIR_UNLIKELY(!takes_whole(tun, buf)))
 		return write_pieces(tun, buf);
 	put_header(buf);
 	rc = write_one(tun, buf->data - WEIR__VNET, WEIR__VNET + buf->len);

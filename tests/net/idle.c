@@ -174,7 +174,7 @@ static void no_buffers(void **state)
 		.threaded = true,
 		.two_pairs = true,
 		.ring_capacity = 64,
-		.pool = { .buffers = 4 * WEIR_VECTOR_SIZE, .overcommit = true },
+		.pool = { .buffers = 6 * WEIR_VECTOR_SIZE, .overcommit = true },
 		.drain_ms = 1,
 	};
 	struct tunnel *tunnel;
