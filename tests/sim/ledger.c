@@ -50,7 +50,7 @@ uint32_t sim_super_make(uint8_t *bytes, uint32_t n, uint32_t size, unsigned port
 	const struct segment segment = {
 		.family = 4, .protocol = IPPROTO_TCP, .ttl = 64, .flags = 0x10, .payload = n * size
 	};
-	uint8_t packet[SIM_SUPER_HEADER + SIM_SEGMENT_MAX];
+	uint8_t packet[SIM_SUPER_HEADER + SIM_SEGMENT_MAX] = { 0 };
 	uint8_t *payload = bytes + SIM_SUPER_HEADER;
 
 	segment_write(&segment, bytes + 14);
