@@ -6,13 +6,13 @@
 #include "wire.h"
 
 #define READ(name, worker_) weir_read(name, .worker = worker_)
-#define RX                             \
-	{                              \
-		"rx", .unpinned = true \
+#define RX                                                    \
+	{                                                     \
+		"rx", .unpinned = true, .sleep_at_once = true \
 	}
-#define TX                             \
-	{                              \
-		"tx", .unpinned = true \
+#define TX                                                    \
+	{                                                     \
+		"tx", .unpinned = true, .sleep_at_once = true \
 	}
 #define SUPERS    wire("in", .wire = &in, .gives = WEIR_OFFLOAD_ALL)
 #define PLAIN     wire("out", .wire = &out)

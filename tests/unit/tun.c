@@ -448,6 +448,8 @@ static void keeps_super_packets_in_their_place(void **state)
 		if (memchr(super, i, sizeof(super))) {
 			buf->flags = WEIR_BUF_NEEDS_CSUM;
 			buf->gso_type = WEIR_GSO_TCPV4;
+			buf->gso_size = 1;
+			buf->hdr_len = 0;
 		}
 	}
 	assert_int_equal(io_write(io, &weir_tun_type, &fake->tun), 12);

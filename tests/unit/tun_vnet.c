@@ -516,6 +516,26 @@ static void offers_none_any_more_after_so_many_refusals(void **state)
 	free(super);
 }
 
+/* No kernel takes so many. */
+static void offers_none_of_more_segments_than_a_kernel_counts(void **state)
+{
+	struct fake *fake = *state;
+	struct sample *most = make(128, 1), *more = make(129, 1);
+
+	io_begin(&fake->io);
+	add(fake, most);
+	add(fake, more);
+	assert_int_equal(write_all(fake), 2);
+	expect_whole(fake, most);
+	expect_pieces(fake, more, 0);
+	expect_nothing(fake);
+	assert_int_equal(offered, 1);
+	assert_int_equal(fake->tun.cut, 1);
+	assert_int_equal(fake->tun.refused, 0);
+	free(most);
+	free(more);
+}
+
 static void drops_what_is_refused_and_cannot_be_cut(void **state)
 {
 	struct fake *fake = *state;
@@ -552,6 +572,7 @@ int main(void)
 		test(goes_on_at_the_right_piece),
 		test(forgets_a_packet_that_was_dropped),
 		test(offers_none_any_more_after_so_many_refusals),
+		test(offers_none_of_more_segments_than_a_kernel_counts),
 		test(drops_what_is_refused_and_cannot_be_cut),
 	};
 
