@@ -61,6 +61,8 @@ static void expect_one_event(struct tunnel *tunnel, const char *device, unsigned
 
 	if (error != -EBADFD && error != -EFAULT && error != -EIO)
 		fail_msg("%s died of %s", device, strerror(-error));
+	/* The state changes first, and then the log says so. */
+	wait_until(events_errors(&tunnel->events, line) > errors_before);
 	assert_int_equal(events_errors(&tunnel->events, line), errors_before + 1);
 	snprintf(expected, sizeof(expected), "endpoint %s died: %s", device, strerror(-error));
 	assert_string_equal(line, expected);
