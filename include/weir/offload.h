@@ -34,7 +34,7 @@ WEIR_BEGIN_DECLS
  * headers, for whoever made it has checked it. */
 static inline uint32_t weir_buf_segments(const struct weir_buf *buf)
 {
-	if (WEIR_LIKELY(!buf->gso_type) || buf->len <= buf->hdr_len)
+	if (WEIR_LIKELY(!buf->gso_type) || buf->len <= buf->hdr_len || !buf->gso_size)
 		return 1;
 	return (buf->len - buf->hdr_len + buf->gso_size - 1) / buf->gso_size;
 }
