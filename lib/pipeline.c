@@ -204,7 +204,7 @@ static void drop_rest_at(struct weir_pipeline *pipeline, const struct weir__plac
 
 	drop_stopped(place->worker, row, &row->backlog);
 	__atomic_store_n(&row->backlog.n, 0, __ATOMIC_RELAXED); /* counters may be read at any time */
-	row->counters.dropped_segments -= row->piece; /* of a split: these have gone on */
+	row->counters.dropped_segments -= row->piece;           /* of a split: these have gone on */
 	row->piece = 0;
 	while (row->kind == WEIR__ROW_RING && weir__ring_pop(&row->ring, &vector)) {
 		weir__check_pass(&pipeline->pool, vector.index, vector.n, WEIR__OWNER_RING,

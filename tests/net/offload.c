@@ -40,9 +40,9 @@ static struct weir_pipeline *pipeline;
 /* --- the rig ----------------------------------------------------------------------------------------------
  */
 
-#define DEVICE(side_, name_, ...)                                                                   \
-	weir_tun(name_, .netns = site[side_].path, .ipv4 = WEIR_LIST(ADDRESS_IPV4(0, side_) "/24"), \
-		 .ipv6 = WEIR_LIST(ADDRESS_IPV6(0, side_) "/64"), __VA_ARGS__)
+#define DEVICE(side_, ...)                                                                                \
+	weir_tun(__VA_ARGS__, .netns = site[side_].path, .ipv4 = WEIR_LIST(ADDRESS_IPV4(0, side_) "/24"), \
+		 .ipv6 = WEIR_LIST(ADDRESS_IPV6(0, side_) "/64"))
 
 static int make_sites(void **state)
 {
