@@ -129,7 +129,9 @@ static int find_stage(struct weir_pipeline *pipeline, const char *path, const st
 
 	pthread_mutex_lock(&pipeline->parts);
 	place = weir__shape_place(pipeline->shape, path);
-	if (!place || place->row->kind != WEIR__ROW_STAGE)
+	if (place && (place->row->kind == WEIR__ROW_SPLIT || place->row->kind == WEIR__ROW_COALESCE))
+		rc = weir_failed(err, -ENOTSUP, "only weir_pipeline_apply() changes a %s", place->type->name);
+	else if (!place || place->row->kind != WEIR__ROW_STAGE)
 		rc = weir_failed(err, -ENOENT, "there is no such stage");
 	else if (place->type != stage->type)
 		rc = weir_failed(err, -EINVAL, "it is a %s, not a %s", place->type->name, stage->type->name);
