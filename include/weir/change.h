@@ -23,8 +23,8 @@ WEIR_BEGIN_DECLS
  *	struct weir_stage filter = weir_mac_filter(.allow = WEIR_LIST("02:00:00:00:00:07"));
  *	weir_stage_configure(pipeline, "outbound/filter", &filter, &err);
  *
- * Errors: -ENOENT (no such stage), -ENOTSUP (a gso_split or gro_coalesce), -EINVAL (another type, other
- *exits, or what the type finds in the options), -ENOMEM, -ETIMEDOUT.
+ * Errors: -ENOENT (no such stage), -ENOTSUP (it is a gso_split or a gro_coalesce), -EINVAL (another type,
+ * other exits, or what the type finds in the options), -ENOMEM, -ETIMEDOUT.
  */
 WEIR_API int weir_stage_configure(struct weir_pipeline *pipeline, const char *path,
 				  const struct weir_stage *stage, struct weir_error *err);
