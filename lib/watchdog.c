@@ -13,6 +13,10 @@
 /* Twice this is what finding a stuck worker takes at the most. */
 #define LOOK_MS 40
 
+/* Looks that find nobody at work before it rests. To ring it costs a worker several microseconds, in which a
+ * packet waits, so that one which has something to do now and then must not have to do that each time. */
+#define QUIET_LOOKS 25
+
 /* What there is to say of a worker, in line. Returns whether there is anything. */
 static bool look_at(struct weir__worker *worker, uint64_t now, char *line, size_t size)
 {
@@ -43,9 +47,10 @@ static bool look_at(struct weir__worker *worker, uint64_t now, char *line, size_
 	return true;
 }
 
-static void look(struct weir_pipeline *pipeline)
+/* Returns whether any worker has done something since the last look. */
+static bool look(struct weir_pipeline *pipeline)
 {
-	bool more = true;
+	bool more = true, busy = false;
 
 	for (unsigned i = 0; more; i++) {
 		char line[128];
@@ -53,12 +58,18 @@ static void look(struct weir_pipeline *pipeline)
 
 		pthread_mutex_lock(&pipeline->parts);
 		more = i < pipeline->shape->n_workers;
-		if (more)
-			say = look_at(pipeline->shape->workers[i], weir__now(), line, sizeof(line));
+		if (more) {
+			struct weir__worker *worker = pipeline->shape->workers[i];
+			const uint64_t before = worker->seen_passes;
+
+			say = look_at(worker, weir__now(), line, sizeof(line));
+			busy |= worker->seen_passes != before;
+		}
 		pthread_mutex_unlock(&pipeline->parts);
 		if (say) /* without the lock: it is the application's function */
 			weir__log(pipeline, WEIR_LOG_WARNING, "%s", line);
 	}
+	return busy;
 }
 
 static bool is_to_stop(const struct weir__watchdog *watchdog)
@@ -77,33 +88,36 @@ static bool all_sleep(struct weir_pipeline *pipeline)
 	return all;
 }
 
-/* Until the next look, or as long as all workers sleep. Who tells it to stop writes to the bell, marked or
- * not. */
-static void pause_looking(struct weir_pipeline *pipeline)
+/* Who tells it to stop writes to the bell, marked or not. */
+static void wait_ms(struct weir_pipeline *pipeline, int ms)
 {
 	struct weir__doorbell *bell = &pipeline->watchdog.bell;
 	struct pollfd fd = { .fd = bell->fd, .events = POLLIN };
-	bool rest = all_sleep(pipeline);
 
-	if (rest) {
-		weir__doorbell_sleep(bell);
-		weir__barrier_full(); /* pairs with that of weir__grace_online(), behind which a worker rings
-				       */
-		rest = all_sleep(pipeline);
-	}
 	if (!is_to_stop(&pipeline->watchdog))
-		poll(&fd, 1, rest ? -1 : LOOK_MS);
+		poll(&fd, 1, ms);
 	weir__doorbell_awake(bell, fd.revents != 0);
+}
+
+/* As long as all workers sleep. */
+static void rest(struct weir_pipeline *pipeline)
+{
+	weir__doorbell_sleep(&pipeline->watchdog.bell);
+	weir__barrier_full(); /* pairs with that of weir__grace_online(), behind which a worker rings */
+	wait_ms(pipeline, all_sleep(pipeline) ? -1 : 0);
 }
 
 static void *run(void *argument)
 {
 	struct weir_pipeline *pipeline = argument;
+	unsigned quiet = 0;
 
 	pthread_setname_np(pthread_self(), "weir-watchdog");
 	while (!is_to_stop(&pipeline->watchdog)) {
-		pause_looking(pipeline);
-		look(pipeline);
+		if (quiet >= QUIET_LOOKS && all_sleep(pipeline))
+			rest(pipeline);
+		wait_ms(pipeline, LOOK_MS);
+		quiet = look(pipeline) ? 0 : quiet + 1;
 	}
 	return NULL;
 }

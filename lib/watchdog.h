@@ -2,8 +2,8 @@
 /*
  * A thread that looks whether the workers of a running pipeline go on. One that neither ends its pass nor
  * sleeps is stuck in a stage that blocks or spins, or the machine does not let it run; either way everything
- * that waits for it waits too, and somebody has to say so. While all of them sleep, it sleeps too: the first
- * worker that wakes up rings it.
+ * that waits for it waits too, and somebody has to say so. When all of them have slept for a second, it
+ * sleeps too: the first worker that wakes up rings it.
  */
 #ifndef WEIR__WATCHDOG_H
 #define WEIR__WATCHDOG_H
