@@ -14,7 +14,7 @@
 
 /*
  * Bytes after which one read ends. From 64 to 512 KiB TCP was as fast, and took the less processor time the
- * fewer; with one super-packet at a time, four streams lost a fifth.
+ * fewer; with one super-packet at a time, four streams lost a tenth and more.
  */
 #define READ_BYTES (64 * 1024)
 
