@@ -36,7 +36,7 @@ static int connect_to(const struct site *site, int family, const char *address, 
 	const socklen_t size = address_fill(&to, family, address, port);
 
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)), 0);
-	if (connect(fd, &to.any, size))
+	if (wait_connect(fd, &to.any, size))
 		fail_msg("connect to %s: %s", address, strerror(errno));
 	return fd;
 }

@@ -5,6 +5,9 @@
 #ifndef WEIR_TEST_WAIT_H
 #define WEIR_TEST_WAIT_H
 
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "test.h"
@@ -18,6 +21,28 @@ static inline uint64_t wait_now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/*
+ * connect() that goes on where it was interrupted, as it is by what io_uring still has to do for a thread
+ * that has closed a ring. Returns 0 or -1 with errno.
+ */
+static inline int wait_connect(int fd, const void *to, socklen_t size)
+{
+	struct pollfd polled = { .fd = fd, .events = POLLOUT };
+	socklen_t length = sizeof(int);
+	int error = 0;
+
+	if (connect(fd, to, size) == 0)
+		return 0;
+	if (errno != EINTR)
+		return -1;
+	while (poll(&polled, 1, WAIT_MS) < 0 && errno == EINTR)
+		continue;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0 || !error)
+		return error;
+	errno = error;
+	return -1;
 }
 
 /* Lets others run. */
