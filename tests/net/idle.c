@@ -173,7 +173,7 @@ static void no_buffers(void **state)
 	struct tunnel_options options = {
 		.threaded = true,
 		.two_pairs = true,
-		.ring_capacity = 64,
+		.ring_capacity = 256, /* room for all buffers, one by one */
 		.pool = { .buffers = 6 * WEIR_VECTOR_SIZE, .overcommit = true },
 		.drain_ms = 1,
 	};
