@@ -9,9 +9,7 @@
 #include <unistd.h>
 
 #include "netns.h"
-#include "pool.h"
 #include "tun.h"
-#include "vnet.h"
 
 static const struct weir_reason reasons[] = {
 	[WEIR__TUN_CUT] = { "cut", "larger than the device's MTU allowed, and perhaps not read whole" },
@@ -240,8 +238,9 @@ static int tun_open(void *state, const void *opts, struct weir_endpoint_info *in
 	tun->owner = options->owner;
 	tun->group = options->group;
 	snprintf(tun->name, sizeof(tun->name), "%s", options->device ? options->device : options->name);
-	tun->piece = calloc(1, WEIR__VNET + WEIR__JUMBO_PACKET);
-	rc = tun->piece ? open_descriptors(tun, options, err) : weir_failed(err, -ENOMEM, "no memory");
+	rc = weir__tun_make_piece(tun, err);
+	if (rc == 0)
+		rc = open_descriptors(tun, options, err);
 	if (rc == 0)
 		rc = weir__tun_steering_open(tun, options, err);
 	if (rc == 0)

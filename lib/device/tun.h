@@ -101,6 +101,8 @@ int weir__tun_disable_ipv6(struct weir__tun *tun, bool disable, struct weir_erro
 /* tun_vnet.c: what the options and this kernel allow, and a device that has it. */
 uint32_t weir__tun_offload(const struct weir_tun *options);
 int weir__tun_set_offload(struct weir__tun *tun, struct weir_error *err);
+/* Takes the memory for pieces, which whoever closes it frees. */
+int weir__tun_make_piece(struct weir__tun *tun, struct weir_error *err);
 int weir__tun_vnet_read(struct weir__tun *tun, struct weir_reader *reader);
 uint32_t weir__tun_vnet_write(struct weir__tun *tun, struct weir_writer *writer);
 

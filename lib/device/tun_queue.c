@@ -6,9 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "pool.h"
 #include "tun.h"
-#include "vnet.h"
 
 const struct weir_option weir__tun_queue_options[] = {
 	WEIR_OPTION(struct weir_tun_queue, of, STRING, "the endpoint of the device, a tun with queues"),
@@ -54,9 +52,10 @@ int weir__tun_queue_open(void *state, const void *opts, struct weir_endpoint_inf
 	queue->packet_information = queue->device->packet_information;
 	queue->flags = queue->device->flags & ~IFF_TUN_EXCL;
 	queue->offload = queue->device->offload;
-	queue->piece = malloc(WEIR__VNET + WEIR__JUMBO_PACKET);
-	if (!queue->piece)
-		return weir_failed(err, -ENOMEM, "no memory");
+	queue->fd = -1;
+	rc = weir__tun_make_piece(queue, err);
+	if (rc)
+		return rc;
 	queue->fd = weir__tun_open_file(queue->device->netns, options->device_path, NULL, err);
 	rc = queue->fd < 0 ? queue->fd : join(queue, err);
 	if (rc == 0)

@@ -38,6 +38,15 @@ uint32_t weir__tun_offload(const struct weir_tun *options)
 	return offload;
 }
 
+int weir__tun_make_piece(struct weir__tun *tun, struct weir_error *err)
+{
+	if (!tun->offload)
+		return 0;
+	/* Zeros: the header of an ordinary packet, which no piece changes. */
+	tun->piece = calloc(1, WEIR__VNET + WEIR__JUMBO_PACKET);
+	return tun->piece ? 0 : weir_failed(err, -ENOMEM, "no memory");
+}
+
 /* Kernels before 6.2 do not know USO, and very old ones only some of the rest. */
 int weir__tun_set_offload(struct weir__tun *tun, struct weir_error *err)
 {

@@ -64,7 +64,7 @@ static int make_fake(void **state)
 	fake->tun.fd = device = fake->fds[0];
 	fake->tun.offload = WEIR_OFFLOAD_ALL;
 	fake->tun.frame_max = 1500;
-	fake->tun.piece = calloc(1, WEIR__VNET + WEIR__JUMBO_PACKET);
+	assert_int_equal(weir__tun_make_piece(&fake->tun, NULL), 0);
 	assert_non_null(fake->tun.piece);
 	io_init(&fake->io);
 	refuses = false;
