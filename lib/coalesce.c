@@ -7,34 +7,11 @@
 #include "checksum.h"
 #include "ethernet.h"
 #include "framing.h"
+#include "headers.h"
 #include "ip.h"
-
-#define TCP_HEADER 20
-#define UDP_HEADER 8
 
 #define LONGEST \
 	65535 /* bytes of a super-packet with all headers, so that the IP header can tell its length */
-
-#define TCP_PSH 0x08
-#define TCP_ACK 0x10
-
-/* Offsets in headers. */
-enum {
-	IPV4_LENGTH = 2,
-	IPV4_ID = 4,
-	IPV4_FRAGMENT = 6,
-	IPV4_PROTOCOL = 9,
-	IPV4_CHECKSUM = 10,
-	IPV4_ADDRESSES = 12,
-	IPV6_LENGTH = 4,
-	IPV6_PROTOCOL = 6,
-	IPV6_ADDRESSES = 8,
-	TCP_SEQUENCE = 4,
-	TCP_FLAGS = 12, /* with the header length in front */
-	TCP_CHECKSUM = 16,
-	UDP_LENGTH = 4,
-	UDP_CHECKSUM = 6,
-};
 
 /* Bits of a header that all packets of a super-packet have in common, because each piece gets a copy. */
 static const uint8_t ipv4_common[WEIR__IPV4_HEADER] = {
@@ -46,11 +23,11 @@ static const uint8_t ipv6_common[WEIR__IPV6_HEADER] = {
 	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 };
 /* PSH stays with the last piece. The window is common, and so is the number that is acknowledged. */
-static const uint8_t tcp_common[TCP_HEADER] = {
-	0xff, 0xff, 0xff, 0xff,           0,    0,    0, 0, 0xff, 0xff,
-	0xff, 0xff, 0xff, 0xff ^ TCP_PSH, 0xff, 0xff, 0, 0, 0xff, 0xff,
+static const uint8_t tcp_common[WEIR__TCP_HEADER] = {
+	0xff, 0xff, 0xff, 0xff, 0,    0,    0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff ^ WEIR__TCP_PSH,
+	0xff, 0xff, 0,    0,    0xff, 0xff,
 };
-static const uint8_t udp_common[UDP_HEADER] = { 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0 };
+static const uint8_t udp_common[WEIR__UDP_HEADER] = { 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0 };
 
 /* The four kinds of packets that can be put together. */
 struct kind {
@@ -66,14 +43,14 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-	{ WEIR_OFFLOAD_TSO4, WEIR_GSO_TCPV4, 4, IPPROTO_TCP, WEIR__IPV4_HEADER, TCP_HEADER, TCP_CHECKSUM,
-	  ipv4_common, tcp_common },
-	{ WEIR_OFFLOAD_USO4, WEIR_GSO_UDP, 4, IPPROTO_UDP, WEIR__IPV4_HEADER, UDP_HEADER, UDP_CHECKSUM,
-	  ipv4_common, udp_common },
-	{ WEIR_OFFLOAD_TSO6, WEIR_GSO_TCPV6, 6, IPPROTO_TCP, WEIR__IPV6_HEADER, TCP_HEADER, TCP_CHECKSUM,
-	  ipv6_common, tcp_common },
-	{ WEIR_OFFLOAD_USO6, WEIR_GSO_UDP, 6, IPPROTO_UDP, WEIR__IPV6_HEADER, UDP_HEADER, UDP_CHECKSUM,
-	  ipv6_common, udp_common },
+	{ WEIR_OFFLOAD_TSO4, WEIR_GSO_TCPV4, 4, IPPROTO_TCP, WEIR__IPV4_HEADER, WEIR__TCP_HEADER,
+	  WEIR__TCP_CHECKSUM, ipv4_common, tcp_common },
+	{ WEIR_OFFLOAD_USO4, WEIR_GSO_UDP, 4, IPPROTO_UDP, WEIR__IPV4_HEADER, WEIR__UDP_HEADER,
+	  WEIR__UDP_CHECKSUM, ipv4_common, udp_common },
+	{ WEIR_OFFLOAD_TSO6, WEIR_GSO_TCPV6, 6, IPPROTO_TCP, WEIR__IPV6_HEADER, WEIR__TCP_HEADER,
+	  WEIR__TCP_CHECKSUM, ipv6_common, tcp_common },
+	{ WEIR_OFFLOAD_USO6, WEIR_GSO_UDP, 6, IPPROTO_UDP, WEIR__IPV6_HEADER, WEIR__UDP_HEADER,
+	  WEIR__UDP_CHECKSUM, ipv6_common, udp_common },
 };
 
 /* A packet whose flow is known. */
@@ -116,7 +93,7 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 static uint32_t key_of(const struct kind *kind, const uint8_t *network)
 {
 	const bool ipv4 = kind->family == 4;
-	const uint8_t *addresses = network + (ipv4 ? IPV4_ADDRESSES : IPV6_ADDRESSES);
+	const uint8_t *addresses = network + (ipv4 ? WEIR__IPV4_ADDRESSES : WEIR__IPV6_ADDRESSES);
 	const uint32_t ports = weir__load_be32(network + kind->network_header);
 	uint64_t hash = mix(kind->protocol, ports);
 
@@ -141,16 +118,16 @@ static uint32_t network_of(const struct weir__coalesce *coalesce, const struct w
 /* NULL: another kind of packet, or it is not known what it is: a fragment, options, extension headers. */
 static const struct kind *kind_of(const uint8_t *network, uint32_t len)
 {
-	const uint16_t offset_and_more = 0x3fff;
 	const struct kind *kind = kinds;
 	uint8_t protocol;
 
-	if (len < WEIR__IPV4_HEADER + UDP_HEADER)
+	if (len < WEIR__IPV4_HEADER + WEIR__UDP_HEADER)
 		return NULL;
-	if (network[0] == 0x45 && !(weir__load_be16(network + IPV4_FRAGMENT) & offset_and_more)) {
-		protocol = network[IPV4_PROTOCOL];
+	if (network[0] == 0x45 &&
+	    !(weir__load_be16(network + WEIR__IPV4_FRAGMENT) & WEIR__IPV4_IS_FRAGMENT)) {
+		protocol = network[WEIR__IPV4_PROTOCOL];
 	} else if (network[0] >> 4 == 6) {
-		protocol = network[IPV6_PROTOCOL];
+		protocol = network[WEIR__IPV6_NEXT];
 		kind += 2;
 	} else {
 		return NULL;
@@ -188,11 +165,11 @@ static bool read_flow(const struct weir__coalesce *coalesce, const struct weir_b
 /* Nothing but data, as most segments are; a piece gets no other flags than the head has. */
 static bool read_tcp(struct packet *packet)
 {
-	const uint16_t word = weir__load_be16(packet->buf->data + packet->transport + TCP_FLAGS);
+	const uint16_t word = weir__load_be16(packet->buf->data + packet->transport + WEIR__TCP_DATA_OFFSET);
 	const uint32_t header = (word >> 12) * 4u;
 
 	packet->header = packet->transport + header;
-	return (word & 0x0fff & ~TCP_PSH) == TCP_ACK && header >= TCP_HEADER;
+	return (word & 0x0fff & ~WEIR__TCP_PSH) == WEIR__TCP_ACK && header >= WEIR__TCP_HEADER;
 }
 
 /* A checksum of 0 is none, and a piece would get one. */
@@ -200,9 +177,9 @@ static bool read_udp(struct packet *packet)
 {
 	const uint8_t *udp = packet->buf->data + packet->transport;
 
-	packet->header = packet->transport + UDP_HEADER;
-	return weir__load_be16(udp + UDP_LENGTH) == packet->buf->len - packet->transport &&
-	       (udp[UDP_CHECKSUM] | udp[UDP_CHECKSUM + 1]);
+	packet->header = packet->transport + WEIR__UDP_HEADER;
+	return weir__load_be16(udp + WEIR__UDP_LENGTH) == packet->buf->len - packet->transport &&
+	       (udp[WEIR__UDP_CHECKSUM] | udp[WEIR__UDP_CHECKSUM + 1]);
 }
 
 /* Whether the packet can be a piece of a super-packet, as far as itself tells. */
@@ -211,9 +188,9 @@ static bool read_candidate(const struct weir__coalesce *coalesce, struct packet 
 	const struct weir_buf *buf = packet->buf;
 	const struct kind *kind = packet->kind;
 	const uint8_t *ip = buf->data + packet->network;
-	const uint32_t length = kind->family == 4
-					? weir__load_be16(ip + IPV4_LENGTH)
-					: weir__load_be16(ip + IPV6_LENGTH) + (uint32_t)WEIR__IPV6_HEADER;
+	const uint32_t length =
+		kind->family == 4 ? weir__load_be16(ip + WEIR__IPV4_LENGTH)
+				  : weir__load_be16(ip + WEIR__IPV6_LENGTH) + (uint32_t)WEIR__IPV6_HEADER;
 
 	if (buf->gso_type || !(coalesce->offload & kind->offload) || length != buf->len - packet->network)
 		return false;
@@ -269,8 +246,8 @@ static bool have_same_headers(const struct packet *first, const struct packet *p
 static bool has_next_numbers(const struct item *item, const struct packet *packet)
 {
 	const uint8_t *a = item->first.buf->data, *b = packet->buf->data;
-	const uint32_t id = packet->network + IPV4_ID;
-	const uint32_t sequence = packet->transport + TCP_SEQUENCE;
+	const uint32_t id = packet->network + WEIR__IPV4_ID;
+	const uint32_t sequence = packet->transport + WEIR__TCP_SEQUENCE;
 
 	if (packet->kind->family == 4 &&
 	    weir__load_be16(b + id) != (uint16_t)(weir__load_be16(a + id) + item->n))
@@ -295,7 +272,7 @@ static bool has_right_header(const struct packet *packet)
 
 	if (packet->kind->family == 6)
 		return true;
-	memcpy(&field, ip + IPV4_CHECKSUM, sizeof(field));
+	memcpy(&field, ip + WEIR__IPV4_CHECKSUM, sizeof(field));
 	return field != 0xffff && weir__checksum_fold(weir__checksum_add(0, ip, WEIR__IPV4_HEADER)) == 0xffff;
 }
 
@@ -332,8 +309,8 @@ static bool begin(const struct weir__coalesce *coalesce, struct item *item)
 		return false;
 	item->made = &coalesce->bufs[coalesce->jumbo[coalesce->n_jumbo - 1]];
 	item->made->data = item->made->room + coalesce->headroom;
-	item->sum = first->kind->family == 4 ? weir__checksum_pseudo4(ip + IPV4_ADDRESSES, protocol, 0)
-					     : weir__checksum_pseudo6(ip + IPV6_ADDRESSES, protocol, 0);
+	item->sum = first->kind->family == 4 ? weir__checksum_pseudo4(ip + WEIR__IPV4_ADDRESSES, protocol, 0)
+					     : weir__checksum_pseudo6(ip + WEIR__IPV6_ADDRESSES, protocol, 0);
 	memcpy(item->made->data, first->buf->data, first->header);
 	return copy_payload(item, first, first->header);
 }
@@ -341,7 +318,7 @@ static bool begin(const struct weir__coalesce *coalesce, struct item *item)
 static bool has_push(const struct packet *packet)
 {
 	return packet->kind->protocol == IPPROTO_TCP &&
-	       packet->buf->data[packet->transport + TCP_FLAGS + 1] & TCP_PSH;
+	       packet->buf->data[packet->transport + WEIR__TCP_FLAGS] & WEIR__TCP_PSH;
 }
 
 /* Puts the packet behind those of the item, if it belongs there. */
@@ -362,7 +339,7 @@ static bool append(struct weir__coalesce *coalesce, struct item *item, const str
 	item->n++;
 	item->payload += packet->payload;
 	if (has_push(packet))
-		item->made->data[first->transport + TCP_FLAGS + 1] |= TCP_PSH;
+		item->made->data[first->transport + WEIR__TCP_FLAGS] |= WEIR__TCP_PSH;
 	item->closed = has_push(packet) || packet->payload < first->payload;
 	return true;
 }
@@ -401,15 +378,15 @@ static void finish(const struct item *item)
 	ip = item->made->data + first->network;
 	transport = item->made->data + first->transport;
 	if (first->kind->family == 4) {
-		weir__store_be16(ip + IPV4_LENGTH, (uint16_t)(WEIR__IPV4_HEADER + length));
-		memset(ip + IPV4_CHECKSUM, 0, sizeof(sum));
+		weir__store_be16(ip + WEIR__IPV4_LENGTH, (uint16_t)(WEIR__IPV4_HEADER + length));
+		memset(ip + WEIR__IPV4_CHECKSUM, 0, sizeof(sum));
 		sum = weir__checksum_finish(weir__checksum_add(0, ip, WEIR__IPV4_HEADER));
-		memcpy(ip + IPV4_CHECKSUM, &sum, sizeof(sum));
+		memcpy(ip + WEIR__IPV4_CHECKSUM, &sum, sizeof(sum));
 	} else {
-		weir__store_be16(ip + IPV6_LENGTH, length);
+		weir__store_be16(ip + WEIR__IPV6_LENGTH, length);
 	}
 	if (first->kind->protocol == IPPROTO_UDP)
-		weir__store_be16(transport + UDP_LENGTH, length);
+		weir__store_be16(transport + WEIR__UDP_LENGTH, length);
 	sum = weir__checksum_fold(item->sum + htons(length));
 	memcpy(transport + first->kind->checksum, &sum, sizeof(sum));
 }

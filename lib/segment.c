@@ -7,36 +7,11 @@
 #include <string.h>
 
 #include "checksum.h"
+#include "ethernet.h"
 #include "framing.h"
+#include "headers.h"
 #include "ip.h"
 #include "segment.h"
-
-/* Offsets in the IPv4 and the IPv6 header: RFC 791 §3.1, RFC 8200 §3. */
-#define IPV4_LENGTH    2
-#define IPV4_ID        4
-#define IPV4_FRAGMENT  6 /* flags and offset */
-#define IPV4_PROTOCOL  9
-#define IPV4_CHECKSUM  10
-#define IPV4_ADDRESSES 12
-#define IPV6_LENGTH    4
-#define IPV6_NEXT      6
-#define IPV6_ADDRESSES 8
-
-#define IPV4_IS_FRAGMENT 0x3fff /* more fragments follow, or some came before */
-
-/* In the TCP and the UDP header: RFC 9293 §3.1, RFC 768. */
-#define TCP_HEADER      20
-#define TCP_SEQUENCE    4
-#define TCP_DATA_OFFSET 12
-#define TCP_FLAGS       13
-#define TCP_CHECKSUM    16
-#define UDP_HEADER      8
-#define UDP_LENGTH      4
-#define UDP_CHECKSUM    6
-
-#define TCP_FIN 0x01
-#define TCP_PSH 0x08
-#define TCP_CWR 0x80
 
 /* A word as it lies in memory, as sums have it. */
 static inline uint16_t load_word(const uint8_t *from)
@@ -52,18 +27,22 @@ static inline void store_word(uint8_t *to, uint16_t word)
 	memcpy(to, &word, sizeof(word));
 }
 
+/* Of IEEE 802.1Q and 802.1ad. */
+static bool is_tag(uint16_t ethertype)
+{
+	return ethertype == WEIR__ETHERTYPE_VLAN || ethertype == WEIR__ETHERTYPE_QINQ;
+}
+
 uint32_t weir__segments_network(const struct weir_buf *buf, enum weir_layer layer, enum weir_framing framing)
 {
-	uint32_t at = 12;
+	uint32_t at = WEIR__ETH_HEADER - 2;
 
 	if (layer == WEIR_LAYER_L3 || (layer == WEIR_LAYER_AF && framing == WEIR_FRAMING_RAW))
 		return 0;
 	if (layer == WEIR_LAYER_AF)
 		return WEIR__PREFIX;
-	/* The tags of IEEE 802.1Q and 802.1ad. */
-	while (at + 4 <= buf->len && ((buf->data[at] == 0x81 && !buf->data[at + 1]) ||
-				      (buf->data[at] == 0x88 && buf->data[at + 1] == 0xa8)))
-		at += 4;
+	while (at + WEIR__ETH_VLAN <= buf->len && is_tag(weir__load_be16(buf->data + at)))
+		at += WEIR__ETH_VLAN;
 	return at + 2;
 }
 
@@ -71,15 +50,15 @@ static bool find_behind_ipv4(struct weir__segments *segments)
 {
 	const uint8_t *ip = segments->packet + segments->network;
 
-	segments->protocol = ip[IPV4_PROTOCOL];
+	segments->protocol = ip[WEIR__IPV4_PROTOCOL];
 	segments->transport = segments->network + (ip[0] & 0x0fu) * 4;
-	return (weir__load_be16(ip + IPV4_FRAGMENT) & IPV4_IS_FRAGMENT) == 0;
+	return (weir__load_be16(ip + WEIR__IPV4_FRAGMENT) & WEIR__IPV4_IS_FRAGMENT) == 0;
 }
 
 /* Behind the extension headers that the kernel's GSO passes too; RFC 8200 §4. */
 static bool find_behind_ipv6(struct weir__segments *segments)
 {
-	uint8_t next = segments->packet[segments->network + IPV6_NEXT];
+	uint8_t next = segments->packet[segments->network + WEIR__IPV6_NEXT];
 	uint32_t at = segments->network + WEIR__IPV6_HEADER;
 
 	while (next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS) {
@@ -114,12 +93,12 @@ static bool find_payload(struct weir__segments *segments)
 	uint32_t size;
 
 	if (segments->protocol == IPPROTO_TCP) {
-		size = left < TCP_HEADER ? 0 : (transport[TCP_DATA_OFFSET] >> 4) * 4u;
-		if (size < TCP_HEADER || size > left)
+		size = left < WEIR__TCP_HEADER ? 0 : (transport[WEIR__TCP_DATA_OFFSET] >> 4) * 4u;
+		if (size < WEIR__TCP_HEADER || size > left)
 			return false;
 	} else {
-		size = UDP_HEADER;
-		if (left < size || weir__load_be16(transport + UDP_LENGTH) != left)
+		size = WEIR__UDP_HEADER;
+		if (left < size || weir__load_be16(transport + WEIR__UDP_LENGTH) != left)
 			return false;
 	}
 	segments->header = segments->transport + size;
@@ -133,8 +112,9 @@ static bool agrees(const struct weir__segments *segments, const struct weir_buf 
 
 	if (!tcp && segments->protocol != IPPROTO_UDP)
 		return false;
-	if (buf->flags & WEIR_BUF_NEEDS_CSUM && (buf->csum_start != segments->transport ||
-						 buf->csum_offset != (tcp ? TCP_CHECKSUM : UDP_CHECKSUM)))
+	if (buf->flags & WEIR_BUF_NEEDS_CSUM &&
+	    (buf->csum_start != segments->transport ||
+	     buf->csum_offset != (tcp ? WEIR__TCP_CHECKSUM : WEIR__UDP_CHECKSUM)))
 		return false;
 	switch (buf->gso_type & ~WEIR_GSO_ECN) {
 	case WEIR_GSO_TCPV4:
@@ -153,9 +133,10 @@ static uint64_t add_network(const struct weir__segments *segments)
 	if (segments->family == 6)
 		return 0;
 	/* Without length and identification, nor the checksum. */
-	return weir__checksum_add(
-		(uint64_t)load_word(ip) + load_word(ip + IPV4_FRAGMENT) + load_word(ip + IPV4_FRAGMENT + 2),
-		ip + IPV4_ADDRESSES, segments->transport - segments->network - IPV4_ADDRESSES);
+	return weir__checksum_add((uint64_t)load_word(ip) + load_word(ip + WEIR__IPV4_FRAGMENT) +
+					  load_word(ip + WEIR__IPV4_FRAGMENT + 2),
+				  ip + WEIR__IPV4_ADDRESSES,
+				  segments->transport - segments->network - WEIR__IPV4_ADDRESSES);
 }
 
 /*
@@ -171,8 +152,9 @@ static uint64_t add_pseudo(const struct weir__segments *segments, const struct w
 	if (buf->flags & WEIR_BUF_NEEDS_CSUM)
 		return (uint64_t)load_word(segments->packet + buf->csum_start + buf->csum_offset) +
 		       (uint16_t)~length;
-	return segments->family == 4 ? weir__checksum_pseudo4(ip + IPV4_ADDRESSES, segments->protocol, 0)
-				     : weir__checksum_pseudo6(ip + IPV6_ADDRESSES, segments->protocol, 0);
+	return segments->family == 4
+		       ? weir__checksum_pseudo4(ip + WEIR__IPV4_ADDRESSES, segments->protocol, 0)
+		       : weir__checksum_pseudo6(ip + WEIR__IPV6_ADDRESSES, segments->protocol, 0);
 }
 
 /* Without the words of the transport header that a piece has of its own, nor the checksum. */
@@ -181,12 +163,12 @@ static uint64_t add_transport(const struct weir__segments *segments, uint64_t su
 	const uint8_t *transport = segments->packet + segments->transport;
 
 	if (segments->protocol == IPPROTO_UDP)
-		return weir__checksum_add(sum, transport, UDP_LENGTH);
-	sum = weir__checksum_add(sum, transport, TCP_SEQUENCE);
-	sum = weir__checksum_add(sum, transport + TCP_SEQUENCE + 4, 4);
-	sum = weir__checksum_add(sum, transport + TCP_CHECKSUM - 2, 2);
-	return weir__checksum_add(sum, transport + TCP_CHECKSUM + 2,
-				  segments->header - segments->transport - TCP_CHECKSUM - 2);
+		return weir__checksum_add(sum, transport, WEIR__UDP_LENGTH);
+	sum = weir__checksum_add(sum, transport, WEIR__TCP_SEQUENCE);
+	sum = weir__checksum_add(sum, transport + WEIR__TCP_SEQUENCE + 4, 4);
+	sum = weir__checksum_add(sum, transport + WEIR__TCP_CHECKSUM - 2, 2);
+	return weir__checksum_add(sum, transport + WEIR__TCP_CHECKSUM + 2,
+				  segments->header - segments->transport - WEIR__TCP_CHECKSUM - 2);
 }
 
 bool weir__segments_begin(struct weir__segments *segments, const struct weir_buf *buf, uint32_t network)
@@ -211,35 +193,35 @@ static inline void write_network(const struct weir__segments *segments, uint32_t
 	uint16_t length, id;
 
 	if (segments->family == 6) {
-		weir__store_be16(ip + IPV6_LENGTH, (uint16_t)(len - WEIR__IPV6_HEADER));
+		weir__store_be16(ip + WEIR__IPV6_LENGTH, (uint16_t)(len - WEIR__IPV6_HEADER));
 		return;
 	}
 	length = htons((uint16_t)len);
-	id = htons((uint16_t)(weir__load_be16(segments->packet + segments->network + IPV4_ID) + k));
-	store_word(ip + IPV4_LENGTH, length);
-	store_word(ip + IPV4_ID, id);
-	store_word(ip + IPV4_CHECKSUM, weir__checksum_finish(segments->network_sum + length + id));
+	id = htons((uint16_t)(weir__load_be16(segments->packet + segments->network + WEIR__IPV4_ID) + k));
+	store_word(ip + WEIR__IPV4_LENGTH, length);
+	store_word(ip + WEIR__IPV4_ID, id);
+	store_word(ip + WEIR__IPV4_CHECKSUM, weir__checksum_finish(segments->network_sum + length + id));
 }
 
 /* Returns the sum of the words that are this piece's own. */
 static inline uint64_t write_tcp(const struct weir__segments *segments, uint32_t k, uint8_t *tcp)
 {
 	const uint8_t *first = segments->packet + segments->transport;
-	const uint32_t sequence = htonl(weir__load_be32(first + TCP_SEQUENCE) + k * segments->size);
-	uint8_t flags = first[TCP_FLAGS];
+	const uint32_t sequence = htonl(weir__load_be32(first + WEIR__TCP_SEQUENCE) + k * segments->size);
+	uint8_t flags = first[WEIR__TCP_FLAGS];
 
 	if (k > 0)
-		flags &= (uint8_t)~TCP_CWR;
+		flags &= (uint8_t)~WEIR__TCP_CWR;
 	if (k + 1 < segments->n)
-		flags &= (uint8_t) ~(TCP_FIN | TCP_PSH);
-	memcpy(tcp + TCP_SEQUENCE, &sequence, sizeof(sequence));
-	tcp[TCP_FLAGS] = flags;
-	return (uint64_t)sequence + htons((uint16_t)(first[TCP_DATA_OFFSET] << 8 | flags));
+		flags &= (uint8_t) ~(WEIR__TCP_FIN | WEIR__TCP_PSH);
+	memcpy(tcp + WEIR__TCP_SEQUENCE, &sequence, sizeof(sequence));
+	tcp[WEIR__TCP_FLAGS] = flags;
+	return (uint64_t)sequence + htons((uint16_t)(first[WEIR__TCP_DATA_OFFSET] << 8 | flags));
 }
 
 static inline uint64_t write_udp(uint8_t *udp, uint16_t length)
 {
-	store_word(udp + UDP_LENGTH, length);
+	store_word(udp + WEIR__UDP_LENGTH, length);
 	return length;
 }
 
@@ -257,9 +239,9 @@ void weir__segments_write(const struct weir__segments *segments, uint32_t k, uin
 	sum += weir__checksum_copy(to + header, segments->packet + header + (size_t)k * segments->size,
 				   len - header);
 	if (tcp)
-		store_word(transport + TCP_CHECKSUM, weir__checksum_finish(sum));
+		store_word(transport + WEIR__TCP_CHECKSUM, weir__checksum_finish(sum));
 	else
-		store_word(transport + UDP_CHECKSUM, weir__checksum_finish_udp(sum));
+		store_word(transport + WEIR__UDP_CHECKSUM, weir__checksum_finish_udp(sum));
 }
 
 bool weir__segment_complete(struct weir_buf *buf)

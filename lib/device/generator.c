@@ -17,12 +17,11 @@
 #include "bytes.h"
 #include "checksum.h"
 #include "ethernet.h"
+#include "headers.h"
 #include "ip.h"
 #include "option.h"
 #include "reader.h"
 
-#define UDP_HEADER       8
-#define UDP_CHECKSUM     6  /* its offset in the UDP header */
 #define NUMBERS          12 /* bytes of flow and sequence number */
 #define PACKET_MAX       65535
 #define FLOWS_MAX        16384
@@ -140,7 +139,7 @@ static void list_sizes(const struct weir_generator *options, struct plan *plan)
 
 static int plan_sizes(const struct weir_generator *options, struct plan *plan, struct weir_error *err)
 {
-	const uint32_t min = ip_header(plan) + UDP_HEADER;
+	const uint32_t min = ip_header(plan) + WEIR__UDP_HEADER;
 	const uint32_t max = PACKET_MAX - l2_header(plan);
 	uint64_t weights = 0;
 	int ret = 0;
@@ -240,9 +239,9 @@ static uint64_t put_udp(const struct plan *plan, uint8_t *at, uint16_t len, bool
 	weir__store_be16(at, 0);
 	weir__store_be16(at + 2, DESTINATION_PORT);
 	weir__store_be16(at + 4, len);
-	weir__store_be16(at + UDP_CHECKSUM, 0);
-	for (uint32_t i = UDP_HEADER; i < len; i++)
-		at[i] = (uint8_t)(numbered && i < UDP_HEADER + NUMBERS ? 0 : i);
+	weir__store_be16(at + WEIR__UDP_CHECKSUM, 0);
+	for (uint32_t i = WEIR__UDP_HEADER; i < len; i++)
+		at[i] = (uint8_t)(numbered && i < WEIR__UDP_HEADER + NUMBERS ? 0 : i);
 	return weir__checksum_add(six ? weir__checksum_pseudo6(addresses, IPPROTO_UDP, len)
 				      : weir__checksum_pseudo4(addresses, IPPROTO_UDP, len),
 				  at, len);
@@ -259,7 +258,7 @@ static int make_pattern(const struct plan *plan, uint32_t len, struct pattern *p
 		return -ENOMEM;
 	at = plan->l2 ? put_ethernet(plan, pattern->bytes) : pattern->bytes;
 	at = plan->source.family == 6 ? put_ipv6(plan, at, len) : put_ipv4(plan, at, len);
-	pattern->numbered = udp_len >= UDP_HEADER + NUMBERS;
+	pattern->numbered = udp_len >= WEIR__UDP_HEADER + NUMBERS;
 	pattern->sum = put_udp(plan, at, (uint16_t)udp_len, pattern->numbered);
 	return 0;
 }
@@ -372,12 +371,12 @@ static inline void finish(struct generator *generator, const struct pattern *pat
 
 	memcpy(udp, &port, 2);
 	if (pattern->numbered) {
-		memcpy(udp + UDP_HEADER, &number, 4);
-		memcpy(udp + UDP_HEADER + 4, &sequence, 8);
+		memcpy(udp + WEIR__UDP_HEADER, &number, 4);
+		memcpy(udp + WEIR__UDP_HEADER + 4, &sequence, 8);
 		sum += number + (sequence >> 32) + (sequence & 0xffffffff);
 	}
 	checksum = weir__checksum_finish_udp(sum);
-	memcpy(udp + UDP_CHECKSUM, &checksum, 2);
+	memcpy(udp + WEIR__UDP_CHECKSUM, &checksum, 2);
 }
 
 /* Makes one packet of a random size and flow. Returns false if there is no buffer; then nothing was drawn. */

@@ -74,9 +74,7 @@ static int udp_check(const void *opts, struct weir_endpoint_info *info, struct w
 
 static int open_peers(struct state *state, const struct weir_udp *options, struct weir_error *err)
 {
-	const uint32_t learned = !options->learn      ? 0
-				 : options->learn_max ? options->learn_max
-						      : WEIR__UDP_LEARN_MAX;
+	const uint32_t learned = weir__udp_learned(options);
 	const uint64_t seconds = options->learn_seconds ? options->learn_seconds : WEIR__UDP_LEARN_SECONDS;
 	uint32_t n = 0;
 	int rc;

@@ -9,6 +9,14 @@
 #define WEIR__UDP_LEARN_MAX     1024
 #define WEIR__UDP_LEARN_SECONDS 300
 
+/* Places for learned peers. */
+static inline uint32_t weir__udp_learned(const struct weir_udp *options)
+{
+	if (!options->learn)
+		return 0;
+	return options->learn_max ? options->learn_max : WEIR__UDP_LEARN_MAX;
+}
+
 /* Checks all options but layer and max_packet, and makes of them what the socket is opened with. */
 int weir__udp_check(const struct weir_udp *options, struct weir__udp_options *socket, struct weir_error *err);
 

@@ -129,9 +129,7 @@ static int check_one_peer(const struct weir_udp *options, unsigned i, const unio
 static int check_peers(const struct weir_udp *options, const union weir__udp_address *local,
 		       struct weir_error *err)
 {
-	const uint32_t learned = !options->learn      ? 0
-				 : options->learn_max ? options->learn_max
-						      : WEIR__UDP_LEARN_MAX;
+	const uint32_t learned = weir__udp_learned(options);
 	unsigned n = 0;
 	int rc = 0;
 
