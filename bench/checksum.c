@@ -293,10 +293,7 @@ int main(int argc, char **argv)
 		measure_all(&report, &options, &memory);
 	print(&report);
 	report_ratio_figures(&report, ratios, countof(ratios));
-	report_print_figures(&report, stdout);
-	if (options.json)
-		report_write(&report, options.json);
-	report_free(&report);
+	report_finish(&report, options.json);
 	free(memory.supers);
 	free(memory.copies);
 	free(memory.pieces);

@@ -225,9 +225,6 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < countof(shapes); i++)
 		measure(&report, &options, &shapes[i]);
 	report_ratio_figures(&report, ratios, countof(ratios));
-	report_print_figures(&report, stdout);
-	if (options.json)
-		report_write(&report, options.json);
-	report_free(&report);
+	report_finish(&report, options.json);
 	return 0;
 }

@@ -242,9 +242,6 @@ int main(int argc, char **argv)
 	changes_print(&report);
 	kept = suite_print_conservation(&sum) && is_correct(&report);
 	add_figures(&report);
-	report_print_figures(&report, stdout);
-	if (options.json)
-		report_write(&report, options.json);
-	report_free(&report);
+	report_finish(&report, options.json);
 	return kept ? 0 : BENCH_FAILED;
 }

@@ -136,9 +136,6 @@ int main(int argc, char **argv)
 	suite_print_table(&suite, &report);
 	kept = suite_print_conservation(&sum);
 	add_figures(&report);
-	report_print_figures(&report, stdout);
-	if (options.json)
-		report_write(&report, options.json);
-	report_free(&report);
+	report_finish(&report, options.json);
 	return kept ? 0 : BENCH_FAILED;
 }

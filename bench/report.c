@@ -160,7 +160,7 @@ void report_ratio_figures(struct report *report, const struct ratio *ratios, uns
 			ratio->bar, ratio->limit);
 }
 
-void report_print_figures(const struct report *report, FILE *file)
+static void print_figures(const struct report *report, FILE *file)
 {
 	for (unsigned i = 0; i < report->n_figures; i++) {
 		const struct figure *figure = &report->figures[i];
@@ -323,7 +323,7 @@ static void write_all(FILE *file, const struct report *report)
 	fputs("}}\n", file);
 }
 
-void report_write(const struct report *report, const char *path)
+static void write_json(const struct report *report, const char *path)
 {
 	FILE *file = fopen(path, "w");
 	bool written;
@@ -336,7 +336,7 @@ void report_write(const struct report *report, const char *path)
 		give_up(BENCH_FAILED, "%s: %s", path, strerror(errno));
 }
 
-void report_free(struct report *report)
+static void free_all(struct report *report)
 {
 	for (unsigned i = 0; i < report->n; i++) {
 		for (unsigned j = 0; j < report->results[i].n; j++)
@@ -345,4 +345,12 @@ void report_free(struct report *report)
 	}
 	free(report->results);
 	free(report->figures);
+}
+
+void report_finish(struct report *report, const char *json)
+{
+	print_figures(report, stdout);
+	if (json)
+		write_json(report, json);
+	free_all(report);
 }

@@ -89,15 +89,11 @@ struct ratio {
 /* Adds those whose cases and modes were measured. */
 void report_ratio_figures(struct report *report, const struct ratio *ratios, unsigned n);
 
-/* Prints the figures, one a line, with their bars. */
-void report_print_figures(const struct report *report, FILE *file);
-
 /* One line: kernel, processor, load. */
 void report_print_host(FILE *file);
 
-/* Writes the whole as JSON; gives up with a message if it cannot. */
-void report_write(const struct report *report, const char *path);
-
-void report_free(struct report *report);
+/* Prints the figures, one a line, with their bars, writes the whole as JSON (NULL: not), giving up with a
+ * message if it cannot, and frees it. */
+void report_finish(struct report *report, const char *json);
 
 #endif

@@ -75,9 +75,6 @@ int main(int argc, char **argv)
 		if (fills[i] == WEIR_VECTOR_SIZE)
 			report_figure(&report, "ring_full_ns", spread.median, BAR_AT_MOST, 2);
 	}
-	report_print_figures(&report, stdout);
-	if (options.json)
-		report_write(&report, options.json);
-	report_free(&report);
+	report_finish(&report, options.json);
 	return 0;
 }

@@ -183,9 +183,6 @@ int main(int argc, char **argv)
 		measure(&options, &report);
 		print(&report);
 	}
-	report_print_figures(&report, stdout);
-	if (options.json)
-		report_write(&report, options.json);
-	report_free(&report);
+	report_finish(&report, options.json);
 	return 0;
 }

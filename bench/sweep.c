@@ -239,9 +239,6 @@ int main(int argc, char **argv)
 	print(&report, "rings", RINGS_MAX);
 	add_figures(&report);
 	putchar('\n');
-	report_print_figures(&report, stdout);
-	if (options.json)
-		report_write(&report, options.json);
-	report_free(&report);
+	report_finish(&report, options.json);
 	return 0;
 }

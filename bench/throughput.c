@@ -117,9 +117,6 @@ int main(int argc, char **argv)
 	table_print_stages(&report);
 	kept = suite_print_conservation(&sum);
 	figures_add(&report);
-	report_print_figures(&report, stdout);
-	if (options.json)
-		report_write(&report, options.json);
-	report_free(&report);
+	report_finish(&report, options.json);
 	return kept ? 0 : BENCH_FAILED;
 }

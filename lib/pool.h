@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * All packet memory of a pipeline: the metadata of every buffer, dense, and the rooms of the bytes. Small
- * buffers have rooms of a few cache lines more than an MTU; jumbo buffers hold 65,535 bytes. Which of the two
- * a buffer is, its index says.
+ * buffers have rooms of a few cache lines more than an MTU; jumbo buffers hold the largest IP packet in an
+ * Ethernet frame. Which of the two a buffer is, its index says.
  *
  * The pool grows while workers use it, and what it has never moves: an index stays that of its buffer, and
  * the list of metadata stays where it is. So the lists are address space for as many buffers as there may

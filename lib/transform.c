@@ -197,7 +197,7 @@ static void coalesce(struct weir__worker *worker, const struct weir__op *op, str
 	coalesce->bufs = worker->pool->bufs;
 	coalesce->layer = config->layer;
 	coalesce->framing = config->framing;
-	coalesce->offload = config->offload | WEIR_OFFLOAD_CSUM; /* which all kinds need */
+	coalesce->offload = config->offload;
 	coalesce->headroom = worker->pool->headroom;
 	coalesce->jumbo = stash->index;
 	coalesce->n_jumbo = stash->n;

@@ -7,16 +7,23 @@
 #include "transform.h"
 #include "walk.h"
 
-struct weir__amount weir__amount_of(const struct weir__worker *worker, const struct weir__vector *vector)
+/* Of its first n packets. */
+static struct weir__amount amount_of_first(const struct weir__worker *worker,
+					   const struct weir__vector *vector, uint32_t n)
 {
 	const struct weir_buf *bufs = worker->pool->bufs;
-	struct weir__amount amount = { .packets = vector->n, .segments = vector->n };
+	struct weir__amount amount = { .packets = n, .segments = n };
 
-	for (uint32_t i = 0; i < vector->n; i++)
+	for (uint32_t i = 0; i < n; i++)
 		amount.bytes += bufs[vector->index[i]].len;
-	for (uint32_t i = 0; vector->supers && i < vector->n; i++)
+	for (uint32_t i = 0; vector->supers && i < n; i++)
 		amount.segments += weir_buf_segments(&bufs[vector->index[i]]) - 1;
 	return amount;
+}
+
+struct weir__amount weir__amount_of(const struct weir__worker *worker, const struct weir__vector *vector)
+{
+	return amount_of_first(worker, vector, vector->n);
 }
 
 static void drop_all(struct weir__worker *worker, struct weir__row *row, const struct weir__vector *vector,
@@ -139,13 +146,10 @@ static void sent(struct weir__worker *worker, struct weir__row *row, const struc
 		 uint32_t n)
 {
 	const struct weir_writer *writer = &worker->writer;
-	struct weir__vector done = *vector;
-	struct weir__amount amount;
+	struct weir__amount amount = amount_of_first(worker, vector, n);
 
-	done.n = (uint16_t)n;
-	amount = weir__amount_of(worker, &done);
 	for (uint32_t i = 0; writer->any && i < n; i++) {
-		const struct weir_buf *buf = &worker->pool->bufs[done.index[i]];
+		const struct weir_buf *buf = &worker->pool->bufs[vector->index[i]];
 
 		if (writer->verdict[i] == WEIR_NEXT)
 			continue;
@@ -155,7 +159,7 @@ static void sent(struct weir__worker *worker, struct weir__row *row, const struc
 		amount.bytes -= buf->len;
 	}
 	weir__row_count(row, &amount);
-	weir__worker_free(worker, done.index, n, row->path);
+	weir__worker_free(worker, vector->index, n, row->path);
 }
 
 /* Drops what is behind the first n packets. */

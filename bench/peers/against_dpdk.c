@@ -228,9 +228,6 @@ int main(int argc, char **argv)
 		measure_graph(&options, &report);
 	print_all(&report);
 	report_ratio_figures(&report, ratios, countof(ratios));
-	report_print_figures(&report, stdout);
-	if (options.json)
-		report_write(&report, options.json);
-	report_free(&report);
+	report_finish(&report, options.json);
 	return kept ? 0 : BENCH_FAILED;
 }
