@@ -198,6 +198,13 @@ struct weir_endpoint_type {
 	 * thread. NULL: they give nothing away.
 	 */
 	void (*created)(void *state);
+	/*
+	 * Other options for an endpoint that stays open, while workers use it; what check() says of them is
+	 * the same but for numbers that are not larger. With try_only it only checks, changes nothing, and
+	 * says -ENOTSUP where the endpoint must be opened anew instead; without, which always comes after
+	 * that, it must succeed. Control thread. NULL: always anew.
+	 */
+	int (*change)(void *state, const void *options, bool try_only, struct weir_error *err);
 	/* Closes it; no worker uses it any more. Control thread. */
 	void (*close)(void *state);
 	/* Opens it again after it died, with the same descriptors; no worker uses it meanwhile. Control

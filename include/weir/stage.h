@@ -21,7 +21,7 @@ WEIR_BEGIN_DECLS
 typedef uint8_t weir_verdict;
 
 #define WEIR_EXITS_MAX   8
-#define WEIR_REASONS_MAX 16
+#define WEIR_REASONS_MAX 24
 
 #define WEIR_NEXT         ((weir_verdict)0)
 #define WEIR_DROP(reason) ((weir_verdict)(1 + (reason))) /* an index into the type's reasons */

@@ -27,8 +27,13 @@
 #include <weir/pair.h>
 #include <weir/pcap.h>
 #include <weir/pipeline.h>
+#include <weir/plugin.h>
+#include <weir/secret.h>
+#include <weir/session.h>
+#include <weir/socket.h>
 #include <weir/stage.h>
 #include <weir/stats.h>
+#include <weir/stream.h>
 #include <weir/tun.h>
 #include <weir/tun_queue.h>
 #include <weir/udp.h>
