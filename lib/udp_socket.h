@@ -140,16 +140,17 @@ static inline bool weir__udp_pending(const struct weir__udp *udp)
 
 /* --- sending --- */
 
-/* The first reasons of each type that calls weir__udp_send(); its own follow from WEIR__UDP_REASONS_N on. */
+/* The first reasons of each type that calls weir__udp_send(), sessions among them; its own follow from
+ * WEIR__UDP_REASONS_N on. */
 enum {
-	WEIR__UDP_EMPTY,
-	WEIR__UDP_TOO_LONG,
-	WEIR__UDP_NO_MEMORY,
-	WEIR__UDP_REFUSED,
-	WEIR__UDP_UNREACHABLE,
-	WEIR__UDP_FORBIDDEN,
-	WEIR__UDP_INVALID,
-	WEIR__UDP_NO_PEER,
+	WEIR__UDP_EMPTY = WEIR_SESSION_EMPTY,
+	WEIR__UDP_TOO_LONG = WEIR_SESSION_TOO_LONG,
+	WEIR__UDP_NO_MEMORY = WEIR_SESSION_NO_MEMORY,
+	WEIR__UDP_REFUSED = WEIR_SESSION_REFUSED,
+	WEIR__UDP_UNREACHABLE = WEIR_SESSION_UNREACHABLE,
+	WEIR__UDP_FORBIDDEN = WEIR_SESSION_FORBIDDEN,
+	WEIR__UDP_INVALID = WEIR_SESSION_INVALID,
+	WEIR__UDP_NO_PEER = WEIR_SESSION_NO_PEER,
 	WEIR__UDP_REASONS_N,
 };
 
