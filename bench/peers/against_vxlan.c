@@ -13,8 +13,6 @@
 #include "links.h"
 #include "suite.h"
 
-/* What is best for bytes is not for round trips, so each of the two ways is a mode: a worker at each side, as
- * two hosts have it, or one for both. */
 static struct rig kernel, kernel_wire, weir, weir_wire;
 static char namespaces[SIDES][32];
 
@@ -33,7 +31,8 @@ static struct weir_config config = {
 	.endpoints = { DEVICE(LEFT, "left", "10.77.0.1/24"), DEVICE(RIGHT, "right", "10.77.0.2/24"),
 		       SESSION(LEFT, "vxleft", LINKS_ADDRESS_LEFT, LINKS_ADDRESS_RIGHT),
 		       SESSION(RIGHT, "vxright", LINKS_ADDRESS_RIGHT, LINKS_ADDRESS_LEFT) },
-	.workers = { { .name = "left" }, { .name = "right" } },
+	/* To wake a worker takes longer than all else that a round trip does. */
+	.workers = { { .name = "left", .spin_us = 20 }, { .name = "right", .spin_us = 20 } },
 	.chains = { CHAIN("leftout", "left", "left", "vxleft"), CHAIN("leftin", "vxleft", "left", "left"),
 		    CHAIN("rightout", "right", "right", "vxright"),
 		    CHAIN("rightin", "vxright", "right", "right") },
@@ -62,7 +61,8 @@ static void start_nothing(const struct rig *rig, const struct placement *placeme
 
 static const struct mode modes[] = {
 	{ "kernel", NULL, "the kernel's vxlan over veth", start_nothing, .rig = &kernel },
-	{ "weir", "kernel", "Weir's over veth, a worker at each side", start, engine_stop, .rig = &weir },
+	{ "weir", "kernel", "Weir's over veth, a worker at each side that looks on for 20 us", start,
+	  engine_stop, .rig = &weir },
 	{ "kernelwire", NULL, "the kernel's, on the veth without offloads, as on a plain wire", start_nothing,
 	  .rig = &kernel_wire },
 	{ "weirwire", "kernelwire", "Weir's on that", start, engine_stop, .rig = &weir_wire },
