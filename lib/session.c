@@ -72,8 +72,7 @@ static void init_locks(struct weir_session *session)
 	pthread_mutex_init(&session->told_lock, NULL);
 }
 
-static struct weir_session *make(const struct weir_session_type *type,
-				 const struct weir_endpoint_type *endpoint, void *state,
+static struct weir_session *make(const struct weir_session_type *type, void *state,
 				 const struct weir__session_options *options,
 				 const struct weir_endpoint_info *info)
 {
@@ -83,7 +82,6 @@ static struct weir_session *make(const struct weir_session_type *type,
 		return NULL;
 	memset(session, 0, sizeof(*session));
 	session->type = type;
-	session->endpoint = endpoint;
 	session->state = state;
 	session->info = *info;
 	session->name = strdup(options->name);
@@ -151,11 +149,10 @@ static int open_type(struct weir_session *session, const void *options, struct w
 	return rc;
 }
 
-int weir_session_open(const struct weir_session_type *type, const struct weir_endpoint_type *endpoint,
-		      void *state, const void *options, struct weir_endpoint_info *info,
-		      struct weir_error *err)
+int weir_session_open(const struct weir_session_type *type, void *state, const void *options,
+		      struct weir_endpoint_info *info, struct weir_error *err)
 {
-	struct weir_session *session = make(type, endpoint, state, options, info);
+	struct weir_session *session = make(type, state, options, info);
 	int rc = session ? 0 : weir_failed(err, -ENOMEM, "no memory for a session");
 
 	if (rc < 0)

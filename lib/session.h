@@ -60,7 +60,6 @@ struct weir__session_wishes {
 struct weir_session {
 	/* Fixed. */
 	const struct weir_session_type *type;
-	const struct weir_endpoint_type *endpoint;
 	void *state;
 	char *name;
 	struct weir_endpoint_info info;

@@ -40,5 +40,5 @@ uint32_t weir__se_flow_hash(const uint8_t *frame, uint32_t n)
 	default:
 		break;
 	}
-	return hash ^ hash >> 16;
+	return hash;
 }

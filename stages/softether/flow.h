@@ -25,8 +25,10 @@ struct weir__se_flows {
 
 static inline uint32_t weir__se_mix(uint32_t hash, const uint8_t *bytes, unsigned words)
 {
-	for (unsigned i = 0; i < words; i++)
+	for (unsigned i = 0; i < words; i++) {
 		hash = (hash ^ weir__se_load32(bytes + 4 * (size_t)i)) * UINT32_C(0x9e3779b1);
+		hash ^= hash >> 15; /* a product carries only upwards */
+	}
 	return hash;
 }
 
