@@ -26,6 +26,7 @@ static int softether_open(void *memory, const void *options, struct weir_error *
 	weir__se_settings_copy(&state->options, options);
 	state->max_frame = state->options.max_frame;
 	state->extend_at = UINT64_MAX;
+	state->udp.first_reason = WEIR__SE_UDP;
 	return weir__se_vault_open(&state->vault, &state->options, err);
 }
 
@@ -33,6 +34,7 @@ static void softether_close(void *memory)
 {
 	struct weir__se_state *state = memory;
 
+	weir__se_accel_port_end(&state->udp);
 	weir__se_vault_close(&state->vault);
 	weir__se_deflater_close(&state->deflater);
 	weir__se_inflater_close(&state->inflater);
@@ -97,6 +99,7 @@ static void softether_disconnect(void *memory)
 	if (state->n_links)
 		state->lost_at = weir_session_now();
 	weir__se_links_close(state, false);
+	weir__se_accel_port_pause(&state->udp);
 }
 
 static int softether_tend(void *memory, struct weir_error *err)
@@ -106,6 +109,7 @@ static int softether_tend(void *memory, struct weir_error *err)
 	int code;
 
 	(void)err;
+	weir__se_accel_port_tend(&state->udp);
 	weir__se_links_close(state, true);
 	while (state->n_links < state->welcome.connections) {
 		code = weir__se_extend(state, &words);
@@ -149,6 +153,7 @@ static const struct weir_session_type softether_session = {
 	.timer = weir__se_timer,
 	.lost = softether_lost,
 	.bytes = weir__se_bytes,
+	.datagrams = weir__se_datagrams,
 	.send = weir__se_send,
 };
 
@@ -156,6 +161,7 @@ static const struct weir_reason reasons[] = {
 	WEIR_SESSION_REASONS,
 	[WEIR__SE_TOO_SHORT] = { "too_short", "shorter than an Ethernet header" },
 	[WEIR__SE_BAD_BLOCK] = { "bad_block", "no zlib stream of a frame, though the session is compressed" },
+	WEIR__SE_ACCEL_REASONS(WEIR__SE_UDP),
 	{ 0 },
 };
 
@@ -170,6 +176,7 @@ static const struct weir_counter counters[] = {
 	  offsetof(struct weir__se_state, redirected) },
 	{ "links_lost", "TCP connections that broke or were ended by the server",
 	  offsetof(struct weir__se_state, links_lost) },
+	WEIR__SE_ACCEL_COUNTERS(struct weir__se_state, udp),
 	{ 0 },
 };
 

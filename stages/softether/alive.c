@@ -110,8 +110,10 @@ static uint64_t tend_login(struct weir__se_state *state, uint64_t now)
 uint64_t weir__se_timer(void *memory, uint64_t now)
 {
 	struct weir__se_state *state = memory;
+	const uint64_t udp = weir__se_accel_port_timer(&state->udp, now);
 	uint64_t next = tend_login(state, now);
 
+	next = udp < next ? udp : next;
 	for (unsigned i = 0; i < WEIR__SE_LINKS; i++) {
 		struct weir__se_link *link = &state->link[i];
 		uint64_t silence, keepalive;

@@ -86,6 +86,22 @@ static int prepare(struct weir__se_state *state, const struct weir__se_welcome *
 	return 0;
 }
 
+/* Frames go by TCP where this fails. */
+static void enter_udp(struct weir__se_state *state, const struct weir__se_talk *talk,
+		      const struct weir__se_pack *pack, bool clear)
+{
+	char server[WEIR_SESSION_TEXT], local[WEIR_SESSION_TEXT];
+	struct weir_error words = { 0 };
+
+	if (!state->settings.udp_acceleration)
+		return;
+	weir_stream_addresses(talk->stream, server, local);
+	if (!state->udp.socket || weir__se_accel_port_begin(&state->udp, pack, server, clear, &words) < 0) {
+		weir__se_accel_port_end(&state->udp);
+		weir_count(&state->udp.unusable, 1);
+	}
+}
+
 static int enter(struct weir__se_state *state, struct weir__se_talk *talk, const struct weir__se_pack *pack,
 		 struct weir_error *err)
 {
@@ -99,6 +115,7 @@ static int enter(struct weir__se_state *state, struct weir__se_talk *talk, const
 		code = prepare(state, &welcome, err);
 	if (code < 0)
 		return code;
+	enter_udp(state, talk, pack, !welcome.encrypt);
 	stream = weir__se_talk_end(talk);
 	if (!welcome.encrypt)
 		weir_stream_leave_tls(stream);
@@ -117,6 +134,39 @@ static int refuse(struct weir__se_state *state, uint32_t number, struct weir_err
 	return refusal->error;
 }
 
+static struct weir_socket_options socket_options(const struct weir__se_settings *settings)
+{
+	return (struct weir_socket_options){
+		.receive_buffer = settings->receive_buffer,
+		.send_buffer = settings->send_buffer,
+		.dscp = settings->dscp,
+		.mark = settings->mark,
+		.bind_device = *settings->bind_device ? settings->bind_device : NULL,
+		.netns = *settings->netns ? settings->netns : NULL,
+	};
+}
+
+static void open_udp(struct weir__se_state *state)
+{
+	const struct weir_socket_options options = socket_options(&state->settings);
+	struct weir_error words = { 0 };
+
+	if (!state->settings.udp_acceleration)
+		weir__se_accel_port_end(&state->udp);
+	else
+		(void)weir__se_accel_port_open(&state->udp, state->session, &options, &words);
+}
+
+/* What the server still has of it. */
+static void resume_udp(struct weir__se_state *state)
+{
+	const struct weir_socket_options options = socket_options(&state->settings);
+	struct weir_error words = { 0 };
+
+	if (weir__se_accel_port_resume(&state->udp, &options, &words) < 0)
+		weir_count(&state->udp.unusable, 1);
+}
+
 /* Sends the login; the reply is what the server says to it, and no refusal. */
 static int ask(struct weir__se_state *state, struct weir__se_talk *talk, const uint8_t *ticket,
 	       struct weir__se_pack *reply, struct weir_error *err)
@@ -128,7 +178,7 @@ static int ask(struct weir__se_state *state, struct weir__se_talk *talk, const u
 	if (!message)
 		return weir_failed(err, -ENOMEM, "no memory for the login");
 	n = weir__se_login_write(message, WEIR__SE_MESSAGE, &state->settings, &state->vault, talk->random,
-				 ticket, err);
+				 ticket, state->settings.udp_acceleration ? &state->udp : NULL, err);
 	code = n < 0 ? n : weir__se_talk_exchange(talk, message, (size_t)n, reply, err);
 	weir_secret_free(message);
 	if (code < 0)
@@ -172,6 +222,7 @@ static int log_in(struct weir__se_state *state, struct weir_error *err)
 
 	state->target = (struct weir__se_target){ .port = state->settings.port };
 	snprintf(state->target.host, sizeof(state->target.host), "%s", state->settings.server);
+	open_udp(state);
 	code = login(state, &talk, err);
 	weir__se_talk_close(&talk);
 	return code;
@@ -194,6 +245,7 @@ static bool resume(struct weir__se_state *state, int *code, struct weir_error *e
 	if (*code == 0) {
 		weir_count(&state->reattached, 1);
 		state->announced = 0;
+		resume_udp(state);
 	} else if (refused || *code == -ENODATA || *code == -ECONNRESET) {
 		return false;
 	} else {

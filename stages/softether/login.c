@@ -60,7 +60,7 @@ static void put_wishes(struct weir__se_pack_writer *writer, const struct weir__s
 
 int weir__se_login_write(uint8_t *bytes, size_t size, const struct weir__se_settings *settings,
 			 const struct weir__se_vault *vault, const uint8_t random[WEIR__SE_RANDOM],
-			 const uint8_t *ticket, struct weir_error *err)
+			 const uint8_t *ticket, const struct weir__se_accel_port *udp, struct weir_error *err)
 {
 	struct weir__se_pack_writer writer;
 	int code = 0;
@@ -79,6 +79,8 @@ int weir__se_login_write(uint8_t *bytes, size_t size, const struct weir__se_sett
 		return code;
 	put_client(&writer);
 	put_wishes(&writer, settings);
+	if (udp)
+		weir__se_accel_port_put(udp, &writer);
 	put_padding(&writer);
 	code = weir__se_pack_end(&writer);
 	return code < 0 ? weir_failed(err, code, "the login does not fit in a message") : code;

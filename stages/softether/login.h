@@ -4,6 +4,7 @@
 #define WEIR_SE_LOGIN_H
 
 #include "auth.h"
+#include "udp_accel_port.h"
 
 #define WEIR__SE_KEY     20 /* bytes of a session's key, and of a ticket */
 #define WEIR__SE_PIN_HEX (2 * WEIR_FINGERPRINT_SIZE + 1)
@@ -29,10 +30,11 @@ struct weir__se_welcome {
 int weir__se_hello_read(const struct weir__se_pack *pack, uint8_t random[WEIR__SE_RANDOM],
 			struct weir_error *err);
 
-/* A login; ticket: of a redirect, instead of what proves the user. Returns the length. */
+/* A login; ticket: of a redirect, instead of what proves the user; udp NULL: without. Returns the length. */
 int weir__se_login_write(uint8_t *bytes, size_t size, const struct weir__se_settings *settings,
 			 const struct weir__se_vault *vault, const uint8_t random[WEIR__SE_RANDOM],
-			 const uint8_t *ticket, struct weir_error *err);
+			 const uint8_t *ticket, const struct weir__se_accel_port *udp,
+			 struct weir_error *err);
 /* Another connection of a session. Returns the length. */
 int weir__se_additional_write(uint8_t *bytes, size_t size, const uint8_t key[WEIR__SE_KEY]);
 

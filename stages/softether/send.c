@@ -8,11 +8,6 @@ struct batch {
 	uint32_t first; /* packet that goes there */
 };
 
-static bool is_length(const struct weir__se_state *state, uint32_t n)
-{
-	return n >= WEIR__SE_FRAME_MIN && n <= state->max_frame;
-}
-
 static bool is_sender(const struct weir__se_state *state, unsigned link)
 {
 	for (unsigned i = 0; i < state->n_senders; i++)
@@ -27,7 +22,7 @@ static unsigned pick(struct weir__se_state *state, const struct weir_buf *buf, u
 	struct weir__se_flow *flow;
 	uint32_t hash;
 
-	if (WEIR_LIKELY(state->n_senders == 1) || !is_length(state, buf->len))
+	if (WEIR_LIKELY(state->n_senders == 1) || !weir__se_is_length(state, buf->len))
 		return state->senders[0];
 	hash = weir__se_flow_hash(buf->data, buf->len);
 	flow = &state->flows.flow[hash % WEIR__SE_FLOWS];
@@ -45,20 +40,18 @@ static size_t block_bound(struct weir__se_state *state, uint32_t n)
 	return 4 + (state->welcome.compress ? weir__se_deflated_bound(&state->deflater, n) : n);
 }
 
-static void plan(struct weir__se_state *state, struct weir_writer *writer, struct batch *batches,
-		 uint8_t *via)
+static void plan(struct weir__se_state *state, struct weir_writer *writer, uint32_t first, uint32_t end,
+		 uint64_t now, struct batch *batches, uint8_t *via)
 {
-	const uint64_t now = state->n_senders > 1 ? weir_session_now() : 0;
-
 	for (unsigned i = 0; i < state->n_senders; i++)
 		batches[state->senders[i]].need = 0;
-	for (uint32_t i = 0; i < writer->n; i++) {
+	for (uint32_t i = first; i < end; i++) {
 		const struct weir_buf *buf = weir_writer_buf(writer, i);
 		struct batch *batch;
 
 		via[i] = (uint8_t)pick(state, buf, now);
 		batch = &batches[via[i]];
-		if (!is_length(state, buf->len))
+		if (!weir__se_is_length(state, buf->len))
 			continue;
 		if (!batch->need) {
 			batch->need = 4;
@@ -120,7 +113,7 @@ static void write_frame(struct weir__se_state *state, struct weir_writer *writer
 {
 	const struct weir_buf *buf = weir_writer_buf(writer, i);
 
-	if (WEIR_UNLIKELY(!is_length(state, buf->len))) {
+	if (WEIR_UNLIKELY(!weir__se_is_length(state, buf->len))) {
 		weir_writer_drop(writer, i,
 				 buf->len < WEIR__SE_FRAME_MIN ? WEIR__SE_TOO_SHORT : WEIR_SESSION_TOO_LONG);
 		return;
@@ -137,20 +130,54 @@ static uint32_t drop_all(struct weir_writer *writer)
 	return writer->n;
 }
 
+/* Packets first to end by TCP. Returns up to which it is done. */
+static uint32_t send_by_tcp(struct weir__se_state *state, struct weir_writer *writer, uint32_t first,
+			    uint32_t end, uint64_t now)
+{
+	struct batch batches[WEIR__SE_LINKS];
+	uint8_t via[WEIR_VECTOR_SIZE];
+
+	plan(state, writer, first, end, now, batches, via);
+	end = reserve(state, batches, end);
+	for (uint32_t i = first; i < end; i++)
+		write_frame(state, writer, i, &batches[via[i]]);
+	commit(state, batches);
+	return end;
+}
+
+/* In order, what goes in a datagram by UDP, and what does not by TCP. */
+static uint32_t send_by_both(struct weir__se_state *state, struct weir_writer *writer, uint64_t now)
+{
+	struct weir__se_deflater *deflater = state->welcome.compress ? &state->deflater : NULL;
+	uint32_t i = 0, n;
+	bool full;
+
+	while (i < writer->n) {
+		n = weir__se_accel_port_send(&state->udp, writer, i, now, deflater, &full);
+		for (uint32_t k = i; k < i + n; k++)
+			weir__se_macs_see(&state->macs, weir_writer_buf(writer, k)->data);
+		i += n;
+		if (full)
+			break;
+		if (n || i == writer->n)
+			continue;
+		if (send_by_tcp(state, writer, i, i + 1, now) == i)
+			break;
+		i++;
+	}
+	return i;
+}
+
 uint32_t weir__se_send(void *memory, struct weir_writer *writer, unsigned sender)
 {
 	struct weir__se_state *state = memory;
-	struct batch batches[WEIR__SE_LINKS];
-	uint8_t via[WEIR_VECTOR_SIZE];
-	uint32_t n;
+	uint64_t now;
 
 	(void)sender;
 	if (WEIR_UNLIKELY(!state->n_senders))
 		return drop_all(writer);
-	plan(state, writer, batches, via);
-	n = reserve(state, batches, writer->n);
-	for (uint32_t i = 0; i < n; i++)
-		write_frame(state, writer, i, &batches[via[i]]);
-	commit(state, batches);
-	return n;
+	now = state->n_senders > 1 || state->udp.running ? weir_session_now() : 0;
+	if (weir__se_accel_port_ready(&state->udp, now))
+		return send_by_both(state, writer, now);
+	return send_by_tcp(state, writer, 0, writer->n, now);
 }

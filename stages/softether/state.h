@@ -11,12 +11,13 @@
 #include "frame.h"
 #include "login.h"
 #include "macs.h"
-#include "udp_accel.h"
+#include "udp_accel_port.h"
 
 /* Reasons of its own. */
 enum {
 	WEIR__SE_TOO_SHORT = WEIR_SESSION_REASONS_N,
 	WEIR__SE_BAD_BLOCK,
+	WEIR__SE_UDP, /* and those of a port */
 };
 
 /* One TCP connection. */
@@ -28,19 +29,11 @@ struct weir__se_link {
 	bool silent;                   /* T: to be closed, for nothing has come */
 };
 
-struct weir__se_udp {
-	struct weir_socket *socket; /* RS; NULL: not in use */
-	struct weir__se_accel accel;
-	union weir_socket_address peer; /* RS */
-};
-
 struct weir__se_state {
 	WEIR_SESSION_STATE;
 	uint64_t keepalives;                         /* S */
 	uint64_t keepalives_got;                     /* R */
 	uint64_t reattached, redirected, links_lost; /* T */
-	uint64_t by_udp;                             /* S: frames */
-	uint64_t got_by_udp;                         /* R */
 
 	struct weir__se_settings options; /* RS: those that change() set last */
 	struct weir__se_vault vault;      /* fixed */
@@ -69,11 +62,17 @@ struct weir__se_state {
 	unsigned announced; /* of macs, since the login; the others are to be announced */
 	uint32_t keepalive_ms;
 
-	struct weir__se_udp udp;
+	struct weir__se_accel_port udp; /* says itself what belongs to whom */
 };
+
+static inline bool weir__se_is_length(const struct weir__se_state *state, uint32_t n)
+{
+	return n >= WEIR__SE_FRAME_MIN && n <= state->max_frame;
+}
 
 /* receive.c */
 int weir__se_bytes(void *state, struct weir_stream *stream, struct weir_reader *reader);
+int weir__se_datagrams(void *state, struct weir_socket *socket, struct weir_reader *reader);
 /* send.c */
 uint32_t weir__se_send(void *state, struct weir_writer *writer, unsigned sender);
 /* alive.c */

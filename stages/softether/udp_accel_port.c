@@ -15,6 +15,7 @@
 int weir__se_accel_port_open(struct weir__se_accel_port *port, struct weir_session *session,
 			     const struct weir_socket_options *options, struct weir_error *err)
 {
+	weir__se_accel_port_end(port);
 	port->session = session;
 	port->key = weir_secret_alloc(WEIR__SE_ACCEL_KEY);
 	if (!port->key || RAND_bytes(port->key, WEIR__SE_ACCEL_KEY) != 1)
@@ -107,16 +108,22 @@ static void measure(struct weir__se_accel_port *port, const union weir_socket_ad
 	*frame_max = mtu > cover ? mtu - cover : 0;
 }
 
+/* Before this, no end looks at any of it. */
+static void run(struct weir__se_accel_port *port)
+{
+	weir_session_lock(port->session);
+	port->running = true;
+	weir_session_unlock(port->session);
+}
+
 static int begin(struct weir__se_accel_port *port, const struct weir__se_accel_options *options,
 		 struct weir_error *err)
 {
 	if (weir__se_accel_begin(&port->accel, options, weir_session_now()))
 		return weir_failed(err, -ENOTSUP, "OpenSSL has no ChaCha20-Poly1305");
 	measure(port, &port->peer, &port->frame_max);
-	/* Before, no end looks at any of this. */
-	weir_session_lock(port->session);
-	port->running = true;
-	weir_session_unlock(port->session);
+	port->agreed = true;
+	run(port);
 	return 0;
 }
 
@@ -135,6 +142,8 @@ int weir__se_accel_port_begin(struct weir__se_accel_port *port, const struct wei
 	if (!rc)
 		rc = begin(port, &options, err);
 	weir_secret_free(peer_key);
+	weir_secret_free(port->key);
+	port->key = NULL;
 	return rc;
 }
 
@@ -158,15 +167,34 @@ void weir__se_accel_port_tend(struct weir__se_accel_port *port)
 	weir_session_unlock(port->session);
 }
 
-void weir__se_accel_port_end(struct weir__se_accel_port *port)
+void weir__se_accel_port_pause(struct weir__se_accel_port *port)
 {
-	if (!port->session)
-		return;
-	weir_session_lock(port->session);
-	port->running = port->moved = port->opened = false;
-	weir_session_unlock(port->session);
+	if (port->running) {
+		weir_session_lock(port->session);
+		port->running = port->moved = port->opened = false;
+		weir_session_unlock(port->session);
+	}
 	weir_socket_close(port->socket);
 	port->socket = NULL;
+}
+
+int weir__se_accel_port_resume(struct weir__se_accel_port *port, const struct weir_socket_options *options,
+			       struct weir_error *err)
+{
+	int rc;
+
+	if (!port->agreed || port->socket)
+		return 0;
+	rc = weir_socket_open(&port->socket, port->session, options, err);
+	if (!rc)
+		run(port);
+	return rc;
+}
+
+void weir__se_accel_port_end(struct weir__se_accel_port *port)
+{
+	weir__se_accel_port_pause(port);
+	port->agreed = false;
 	weir__se_accel_end(&port->accel);
 	weir_secret_free(port->key);
 	port->key = NULL;
@@ -290,12 +318,13 @@ static bool open_next(struct weir__se_accel_port *port, struct weir_reader *read
 	return false;
 }
 
-int weir__se_accel_port_next(struct weir__se_accel_port *port, struct weir_reader *reader,
-			     struct weir_datagram *datagram, struct weir__se_accel_piece *piece)
+int weir__se_accel_port_next(struct weir__se_accel_port *port, struct weir_socket *socket,
+			     struct weir_reader *reader, struct weir_datagram *datagram,
+			     struct weir__se_accel_piece *piece)
 {
 	int rc;
 
-	while ((rc = weir_socket_next(port->socket, reader, datagram)) == 1) {
+	while ((rc = weir_socket_next(socket, reader, datagram)) == 1) {
 		if (!port->opened && port->running && open_next(port, reader, datagram)) {
 			port->opened = true;
 			weir_count(&port->received, 1);
@@ -304,7 +333,7 @@ int weir__se_accel_port_next(struct weir__se_accel_port *port, struct weir_reade
 			*piece = port->piece;
 			return 1;
 		}
-		weir_socket_skip(port->socket, datagram);
+		weir_socket_skip(socket, datagram);
 	}
 	return rc;
 }

@@ -32,10 +32,12 @@ enum {
 							"a datagram of the server that has no whole frame" }
 
 /* Counters of a state whose member the port is. */
-#define WEIR__SE_ACCEL_COUNTERS(struct_, port_)                                                   \
-	{ "udp_sent", "frames sent in datagrams", offsetof(struct_, port_.sent) },                \
-	{                                                                                         \
-		"udp_received", "frames received in datagrams", offsetof(struct_, port_.received) \
+#define WEIR__SE_ACCEL_COUNTERS(struct_, port_)                                                        \
+	{ "udp_sent", "frames sent in datagrams", offsetof(struct_, port_.sent) },                     \
+		{ "udp_received", "frames received in datagrams", offsetof(struct_, port_.received) }, \
+	{                                                                                              \
+		"udp_unusable", "logins that wanted datagrams and got none",                           \
+			offsetof(struct_, port_.unusable)                                              \
 	}
 
 #define WEIR__SE_ACCEL_ROOM 1728 /* bytes of the longest datagram that is sent */
@@ -44,9 +46,11 @@ struct weir__se_accel_port {
 	struct weir_session *session;
 	struct weir_socket *socket; /* NULL: none */
 	unsigned first_reason;
-	bool running; /* the server has agreed */
+	bool agreed;  /* the server has, since the last login */
+	bool running; /* and there is a socket */
 	struct weir__se_accel accel;
-	uint8_t *key; /* of this side, from the login to the welcome */
+	uint8_t *key;      /* of this side, from the login to the welcome */
+	uint64_t unusable; /* session's thread */
 
 	/* The sending end's. */
 	union weir_socket_address peer;
@@ -65,18 +69,23 @@ struct weir__se_accel_port {
 
 /* --- the session's thread --- */
 
-/* Opens the socket and makes the keys; before the login. */
+/* For a login: forgets what was, makes keys and a socket. */
 int weir__se_accel_port_open(struct weir__se_accel_port *port, struct weir_session *session,
 			     const struct weir_socket_options *options, struct weir_error *err);
-/* What a login asks for it. */
+/* What a login asks for; nothing if that failed. */
 void weir__se_accel_port_put(const struct weir__se_accel_port *port, struct weir__se_pack_writer *login);
 /* What the server has made of that; server: its address as of weir_stream_addresses(). clear: frames go
- * outside of TLS. Takes both locks. -ENOTSUP: there will be no datagrams; err says why. */
+ * outside of TLS. Takes both locks. Where it fails there will be no datagrams, and err says why. */
 int weir__se_accel_port_begin(struct weir__se_accel_port *port, const struct weir__se_pack *welcome,
 			      const char *server, bool clear, struct weir_error *err);
 /* The server's datagrams may have another source now. Takes both locks; to be called by tend(). */
 void weir__se_accel_port_tend(struct weir__se_accel_port *port);
-/* Ends what the others began, also where one of them failed. Takes both locks. */
+/* Without a socket until it goes on: the server keeps what was agreed as long as the session, and sees from
+ * where the next datagram comes. Both take both locks. */
+void weir__se_accel_port_pause(struct weir__se_accel_port *port);
+int weir__se_accel_port_resume(struct weir__se_accel_port *port, const struct weir_socket_options *options,
+			       struct weir_error *err);
+/* Forgets all, also where a login failed. Takes both locks if it was not paused. */
 void weir__se_accel_port_end(struct weir__se_accel_port *port);
 
 /* --- under the send lock --- */
@@ -106,8 +115,9 @@ uint32_t weir__se_accel_port_send(struct weir__se_accel_port *port, struct weir_
  * datagram->bytes + piece->offset, and to be taken or skipped, then to be told by _done(): until then it
  * stays the next one.
  */
-int weir__se_accel_port_next(struct weir__se_accel_port *port, struct weir_reader *reader,
-			     struct weir_datagram *datagram, struct weir__se_accel_piece *piece);
+int weir__se_accel_port_next(struct weir__se_accel_port *port, struct weir_socket *socket,
+			     struct weir_reader *reader, struct weir_datagram *datagram,
+			     struct weir__se_accel_piece *piece);
 
 static inline void weir__se_accel_port_done(struct weir__se_accel_port *port)
 {
