@@ -197,8 +197,8 @@ static void datagrams_are_cut_by_their_sender(void **state)
 	assert_int_equal(end().answers, 1);
 }
 
-/* As of a session that says that it takes less now. */
-static void follows_a_change(void **state)
+/* What is on its way when the limit becomes lower is answered. */
+static void a_change_is_learnt(void **state)
 {
 	const struct kind *kind = *state;
 	const struct weir_path_mtu less = limit(PATH, false, "errors0");
@@ -262,6 +262,41 @@ static void connections_are_told_before(void **state)
 	assert_int_equal(sums.clamped, 2);
 }
 
+/* --- a session that says what it takes */
+
+/* A control thread, which .changed of the session has woken. First the stages, so that nothing that is on its
+ * way gets lost. */
+static int follow(const struct weir_session_status *status, struct weir_error *error)
+{
+	const struct weir_stage rows[] = {
+		weir_path_mtu(.mtu = status->mtu, .clamp = true, .exit = { "errors0" }),
+		weir_path_mtu(.mtu = status->mtu, .clamp = true, .exit = { "errors1" }),
+	};
+	void *tun = weir_pipeline_endpoint(pipeline, "left0", &weir_tun_type);
+	int rc = weir_stage_configure(pipeline, "forth/path_mtu", &rows[0], error);
+
+	if (rc == 0)
+		rc = weir_stage_configure(pipeline, "back/path_mtu", &rows[1], error);
+	return rc == 0 ? weir_tun_set_mtu(tun, status->mtu, error) : rc;
+}
+
+static void all_follow_a_session(void **state)
+{
+	const struct kind *kind = *state;
+	const struct weir_session_status status = { .state = WEIR_SESSION_UP, .mtu = PATH };
+	int mss[2], fd;
+
+	begin(kind, 1500, true);
+	if (follow(&status, &err))
+		fail_msg("%s", err.text);
+	fd = connect_right(kind->family, IP_PMTUDISC_DO);
+	assert_int_equal(path_of(fd, kind->family), PATH);
+	close(fd);
+	run_stream(kind, mss);
+	assert_true(mss[0] < PATH - 40 && mss[1] < PATH - 40);
+	assert_int_equal(end().answers, 0);
+}
+
 #define TEST(test_, family_, no_offload_)                                                 \
 	{                                                                                 \
 #test_ ", " #family_ ", " #no_offload_, test_, NULL, NULL, &(struct kind) \
@@ -276,9 +311,10 @@ static void connections_are_told_before(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TESTS(datagrams_learn_the_path),    TEST(datagrams_are_cut_by_their_sender, AF_INET, 0),
-		TEST(follows_a_change, AF_INET, 0), TEST(follows_a_change, AF_INET6, 0),
-		TESTS(connections_learn_the_path),  TESTS(connections_are_told_before),
+		TESTS(datagrams_learn_the_path),        TEST(datagrams_are_cut_by_their_sender, AF_INET, 0),
+		TEST(a_change_is_learnt, AF_INET, 0),   TEST(a_change_is_learnt, AF_INET6, 0),
+		TESTS(connections_learn_the_path),      TESTS(connections_are_told_before),
+		TEST(all_follow_a_session, AF_INET, 0), TEST(all_follow_a_session, AF_INET6, 0),
 	};
 
 	namespace_enter();
