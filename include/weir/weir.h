@@ -25,6 +25,7 @@
 #include <weir/offload.h>
 #include <weir/option.h>
 #include <weir/pair.h>
+#include <weir/path_mtu.h>
 #include <weir/pcap.h>
 #include <weir/pipeline.h>
 #include <weir/plugin.h>

@@ -407,6 +407,7 @@ static void built_in_tables_name_all_members(void **state)
 	EXPECT_STAGE_NAMED(gro_coalesce);
 	EXPECT_STAGE_NAMED(gso_split);
 	EXPECT_STAGE_NAMED(mac_filter);
+	EXPECT_STAGE_NAMED(path_mtu);
 	EXPECT_STAGE_NAMED(stats);
 	EXPECT_ENDPOINT_NAMED(fd);
 	expect_generator_named();
