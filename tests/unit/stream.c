@@ -525,9 +525,10 @@ static void what_is_no_tls_is_told(void **state)
 	rig_init(&rig, &pinned);
 	rig_begin(&rig);
 	line = answer(NULL);
-	hang_up(&line);
+	shutdown(line.fd, SHUT_WR); /* close() would reset it, as something is unread */
 	is_down(&rig, -ENODATA, "has closed the connection while shaking hands");
 	rig_end(&rig);
+	hang_up(&line);
 }
 
 /* The server hears of it too. */
