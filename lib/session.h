@@ -50,9 +50,8 @@ enum weir__session_phase {
 
 /* What the thread is asked for by others; with the state lock. */
 struct weir__session_wishes {
-	bool begin; /* the pipeline was created */
 	bool end;   /* the session is to be closed */
-	bool retry;
+	bool retry; /* to connect anew; at first, to begin */
 	bool tend;
 	bool look; /* at the ports: one broke, is to be flushed or takes no more */
 	bool tell; /* the application, of another status */
@@ -61,12 +60,13 @@ struct weir__session_wishes {
 struct weir_session {
 	/* Fixed. */
 	const struct weir_session_type *type;
-	const struct weir_endpoint_type *endpoint;
 	void *state;
 	char *name;
 	struct weir_endpoint_info info;
 	uint32_t n_senders;
-	int bell_fd; /* wakes the thread */
+	uint32_t hold_max; /* packets that each of them can hold */
+	bool opening;      /* in open(): what it opens stays */
+	int bell_fd;       /* wakes the thread */
 	pthread_t thread;
 
 	struct weir__session_receiver receiver;
@@ -83,7 +83,7 @@ struct weir_session {
 	uint64_t random;
 
 	pthread_mutex_t state_lock;
-	enum weir__session_phase phase; /* with the state lock, like what follows */
+	enum weir__session_phase phase; /* with the state lock, like what follows; changed by the thread */
 	struct weir__session_wishes wishes;
 	bool rung;
 	uint64_t timer_at;
@@ -98,10 +98,80 @@ struct weir_session {
 	void *context;
 };
 
-/* The first member of the state of each session. */
+/* The first members of the options and of the state of each session. */
+struct weir__session_options {
+	WEIR_SESSION_OPTIONS;
+};
+
+struct weir__session_head {
+	WEIR_SESSION_STATE;
+};
+
 static inline struct weir_session *weir__session_of(const void *state)
 {
-	return *(struct weir_session *const *)state;
+	return ((const struct weir__session_head *)state)->session;
 }
+
+/* --- the data path (session_data.c) --- */
+
+/* Returns 0 or a negative errno. */
+int weir__session_receiver_open(struct weir__session_receiver *receiver);
+void weir__session_receiver_close(struct weir__session_receiver *receiver);
+int weir__session_sender_open(struct weir_session *session, uint32_t sender);
+void weir__session_sender_close(struct weir__session_sender *sender);
+
+/* Makes the worker look again that waits for it. With the lock of that end. */
+void weir__session_ring_receiver(struct weir__session_receiver *receiver);
+void weir__session_ring_sender(struct weir__session_sender *sender);
+
+/* Flushes what takes more now, sends what was held, and says so to a worker that waits. The thread. */
+void weir__session_serve_sender(struct weir_session *session, uint32_t sender);
+
+/* Flushes what was committed to. With the lock of the sender. */
+void weir__session_flush(struct weir_session *session, uint32_t sender);
+
+/* Calls timer(), and sends what it has committed. The thread. Returns the time that it wants next. */
+uint64_t weir__session_call_timer(struct weir_session *session, uint64_t now);
+
+/* --- ports (port.c) --- */
+
+/* The sender whose function this thread is in. */
+void weir__port_sending(uint32_t sender);
+
+/* It broke: the thread will see to it. With the lock of one end. */
+void weir__port_broke(struct weir__port *port, int error);
+
+/* The kernel takes more again. With the lock of its sender. */
+void weir__port_unwant(struct weir__port *port);
+
+/* Takes it from the data path. With all locks. */
+void weir__port_detach(struct weir__port *port);
+
+/* --- the thread (session_thread.c) --- */
+
+/* Starts it; it does nothing before wishes.retry. Returns 0 or a negative errno. */
+int weir__session_thread_start(struct weir_session *session);
+
+/* The pause after an outage of so long, before it is tried again; random: any number. */
+uint64_t weir__session_pause(uint64_t outage, uint32_t retry_ms, uint32_t retry_max_ms, uint64_t random);
+
+/* --- waiting, and what is to be done meanwhile (session_wait.c) --- */
+
+/*
+ * As weir_session_wait(), and for_tend: returns 0 too when tend() is wanted. Does all that is due before it
+ * waits.
+ */
+int weir__session_sleep(struct weir_session *session, int fd, short events, uint64_t until, bool for_tend);
+
+/* --- what is told (session_status.c) --- */
+
+/* Wakes the thread. With the state lock. */
+void weir__session_ring(struct weir_session *session);
+
+/* The thread is to look at the ports. */
+void weir__session_look(struct weir_session *session);
+
+/* Tells the application, if there is something to tell. The thread, without any lock. */
+void weir__session_tell(struct weir_session *session);
 
 #endif

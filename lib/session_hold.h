@@ -18,8 +18,8 @@ struct weir__session_hold {
 	uint32_t tailroom;
 };
 
-/* For max packets of at most packet bytes. Returns 0 or -ENOMEM. */
-int weir__session_hold_open(struct weir__session_hold *hold, uint32_t max, uint32_t packet,
+/* For max packets of an endpoint; 0: none, and no memory. Returns 0 or -ENOMEM. */
+int weir__session_hold_open(struct weir__session_hold *hold, uint32_t max,
 			    const struct weir_endpoint_info *info);
 void weir__session_hold_close(struct weir__session_hold *hold);
 
