@@ -89,7 +89,9 @@ void forwarder_start(struct forwarder *forwarder, const struct mode *mode, const
 
 uint64_t forwarder_cpu_ns(const struct forwarder *forwarder)
 {
-	return clock_ns(forwarder->clock);
+	const struct mode *mode = forwarder->mode;
+
+	return mode->cpu_ns ? mode->cpu_ns(mode->rig) : clock_ns(forwarder->clock);
 }
 
 void forwarder_stop(struct forwarder *forwarder, struct forwarder_report *report)

@@ -66,6 +66,9 @@ struct mode {
 	/* Why this system cannot do it, NULL: it can. NULL: every system can. */
 	const char *(*lacks)(void);
 	const struct rig *rig; /* if it is not the one of the others */
+	/* Nanoseconds of processor time so far of what forwards there, if that is not the process of start().
+	 */
+	uint64_t (*cpu_ns)(const struct rig *rig);
 };
 
 struct forwarder {

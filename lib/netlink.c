@@ -8,6 +8,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/rtnetlink.h>
 
 #include "clock.h"
@@ -305,6 +306,22 @@ int weir__link_set_queue_length(struct weir__netlink *netlink, uint32_t index, u
 	return ask(netlink, &request, NULL, expected, err, "queue_length %u", packets);
 }
 
+int weir__link_promote_secondaries(struct weir__netlink *netlink, uint32_t index, struct weir_error *err)
+{
+	struct nlattr *families, *family, *settings;
+	union request request;
+
+	begin_link(&request, RTM_SETLINK, index);
+	families = mnl_attr_nest_start(&request.header, IFLA_AF_SPEC);
+	family = mnl_attr_nest_start(&request.header, AF_INET);
+	settings = mnl_attr_nest_start(&request.header, IFLA_INET_CONF);
+	mnl_attr_put_u32(&request.header, IPV4_DEVCONF_PROMOTE_SECONDARIES, 1);
+	mnl_attr_nest_end(&request.header, settings);
+	mnl_attr_nest_end(&request.header, family);
+	mnl_attr_nest_end(&request.header, families);
+	return ask(netlink, &request, NULL, 0, err, "promote_secondaries 1");
+}
+
 static uint8_t family_of(const struct weir__ip *ip)
 {
 	return ip->family == 6 ? AF_INET6 : AF_INET;
@@ -316,7 +333,8 @@ static void put_ip(union request *request, uint16_t type, const struct weir__ip 
 }
 
 static int change_address(struct weir__netlink *netlink, uint32_t index, const struct weir__address *address,
-			  uint16_t type, uint16_t flags, int expected, struct weir_error *err)
+			  const struct ifa_cacheinfo *times, uint16_t type, uint16_t flags, int expected,
+			  struct weir_error *err)
 {
 	char text[WEIR__ADDRESS_TEXT];
 	union request request;
@@ -329,19 +347,31 @@ static int change_address(struct weir__netlink *netlink, uint32_t index, const s
 	message->ifa_index = index;
 	put_ip(&request, IFA_LOCAL, &address->local);
 	put_ip(&request, IFA_ADDRESS, address->peer.family ? &address->peer : &address->local);
+	if (times)
+		mnl_attr_put(&request.header, IFA_CACHEINFO, sizeof(*times), times);
 	return ask(netlink, &request, NULL, expected, err, "address %s", weir__address_text(address, text));
 }
 
 int weir__address_add(struct weir__netlink *netlink, uint32_t index, const struct weir__address *address,
 		      int expected, struct weir_error *err)
 {
-	return change_address(netlink, index, address, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, expected, err);
+	return change_address(netlink, index, address, NULL, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, expected,
+			      err);
 }
 
 int weir__address_remove(struct weir__netlink *netlink, uint32_t index, const struct weir__address *address,
 			 int expected, struct weir_error *err)
 {
-	return change_address(netlink, index, address, RTM_DELADDR, 0, expected, err);
+	return change_address(netlink, index, address, NULL, RTM_DELADDR, 0, expected, err);
+}
+
+int weir__address_deprecate(struct weir__netlink *netlink, uint32_t index,
+			    const struct weir__address *address, bool deprecated, struct weir_error *err)
+{
+	const struct ifa_cacheinfo times = { .ifa_prefered = deprecated ? 0 : UINT32_MAX,
+					     .ifa_valid = UINT32_MAX };
+
+	return change_address(netlink, index, address, &times, RTM_NEWADDR, NLM_F_REPLACE, 0, err);
 }
 
 static bool is_local(struct weir__netlink *netlink, uint32_t index, const struct weir__ip *ip)

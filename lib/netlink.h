@@ -60,6 +60,9 @@ int weir__link_set_mtu(struct weir__netlink *netlink, uint32_t index, uint32_t m
 int weir__link_set_mac(struct weir__netlink *netlink, uint32_t index, const uint8_t mac[6],
 		       struct weir_error *err);
 
+/* When an IPv4 address is removed from now on, those of the same subnet that came after it stay. */
+int weir__link_promote_secondaries(struct weir__netlink *netlink, uint32_t index, struct weir_error *err);
+
 /*
  * Here and in what follows, expected is a negative errno that the caller deals with: it is returned without a
  * word in err. 0: none.
@@ -73,6 +76,9 @@ int weir__address_add(struct weir__netlink *netlink, uint32_t index, const struc
 		      int expected, struct weir_error *err);
 int weir__address_remove(struct weir__netlink *netlink, uint32_t index, const struct weir__address *address,
 			 int expected, struct weir_error *err);
+/* One that is there: whether new connections avoid it (RFC 4862 §5.5.4). */
+int weir__address_deprecate(struct weir__netlink *netlink, uint32_t index,
+			    const struct weir__address *address, bool deprecated, struct weir_error *err);
 /*
  * Waits until packets to an address of a link that is up come in. The kernel makes the route for an IPv6
  * address in a work queue, on a busy machine many milliseconds after it acknowledged the address; what comes

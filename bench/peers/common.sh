@@ -11,21 +11,22 @@ skip() {
 	exit 77
 }
 
-# Installs a Debian package, or says why not. Weir itself needs none of them.
-install() {
-	have apt-get || skip "install what Debian calls $1"
-	command="apt-get update; DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $1"
-	if [ "$(id -u)" -eq 0 ]; then
-		set -- "$1" sh -c "$command"
-	elif sudo -n true 2>/dev/null; then
-		set -- "$1" sudo -n sh -c "$command"
-	else
-		skip "$1 is missing, and installing it takes root"
-	fi
+# Installs what Debian calls $1 by the rest of the words, run as root, or says why not. Weir itself needs none of them.
+install_by() {
 	package=$1
 	shift
+	have apt-get || skip "install what Debian calls $package"
+	if [ "$(id -u)" -ne 0 ]; then
+		sudo -n true 2>/dev/null || skip "$package is missing, and installing it takes root"
+		set -- sudo -n "$@"
+	fi
 	say "installing $package"
 	"$@" >&2 </dev/null || skip "$package cannot be installed"
+}
+
+install() {
+	install_by "$1" sh -c \
+		"apt-get update; DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $1"
 }
 
 # A user's PATH may lack where these are.

@@ -30,7 +30,7 @@ void links_make_veth(struct rig *rig)
 static void set_up_underlay(const struct rig *rig, enum side side, bool offloads)
 {
 	if (!offloads)
-		command_run(rig, side, "ethtool -K under tso off gso off gro off tx off >/dev/null");
+		command_run(rig, side, "ethtool -K under " LINKS_NO_OFFLOADS);
 	command_run(rig, side, "ip link set under mtu %d up", RIG_MTU + VXLAN_OVERHEAD);
 	command_run(rig, side, "ip address add 10.78.0.%d/24 dev under", side + 1);
 }

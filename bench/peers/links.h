@@ -5,6 +5,10 @@
 
 #include "rig.h"
 
+/* For "ethtool -K DEVICE", after which packets leave the device as they would leave a machine without a
+ * network card that cuts packets and computes checksums. */
+#define LINKS_NO_OFFLOADS "tso off gso off gro off tx off >/dev/null"
+
 /* By a pair of virtual Ethernet devices. */
 void links_make_veth(struct rig *rig);
 

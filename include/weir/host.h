@@ -155,7 +155,7 @@ WEIR_API extern const struct weir_endpoint_type weir_host_port_type;
 /* L3 to L2: the Ethernet header for the next hop. Exit 0: it is not known yet; the packet is a frame to
  * 00:00:00:00:00:00, for the port. */
 struct weir_neighbour_wrap {
-	WEIR_STAGE_OPTIONS;
+	WEIR_STAGE_OPTIONS
 	struct weir_host *host;
 	bool pad; /* frames to 60 bytes */
 };
@@ -167,7 +167,7 @@ WEIR_API extern const struct weir_stage_type weir_neighbour_wrap_type;
 /* L2 to L3: only frames for this host (its own address, broadcast, and groups that it is in), without tag and
  * padding. Exit 0: frames that the host itself is to see. */
 struct weir_neighbour_unwrap {
-	WEIR_STAGE_OPTIONS;
+	WEIR_STAGE_OPTIONS
 	struct weir_host *host;
 	bool all_groups; /* take frames to all group addresses */
 };

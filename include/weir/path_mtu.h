@@ -17,7 +17,7 @@
 WEIR_BEGIN_DECLS
 
 struct weir_path_mtu {
-	WEIR_STAGE_OPTIONS;
+	WEIR_STAGE_OPTIONS
 	uint32_t mtu;     /* bytes of the largest IP packet; 0: 1500. 68 to 65,535 */
 	bool clamp;       /* lower the MSS of TCP to what fits; both directions of a flow need it */
 	bool no_errors;   /* do not answer: packets that are too long are dropped */

@@ -106,20 +106,19 @@ WEIR_API void weir_session_retry(const void *session);
 	uint64_t weir_connects; /* times that it came up */                      \
 	uint64_t weir_failures; /* attempts that failed, and ends of sessions */ \
 	uint64_t weir_held;     /* packets kept while it was not up */           \
-	uint64_t weir_unheld    /* of them, those that never left: counted as sent by the writer */
+	uint64_t weir_unheld    /* of them, those that send() dropped: counted as sent by the writer */
 
 /* Their rows in the table of counters. */
-#define WEIR_SESSION_COUNTERS(struct_)                                                                  \
-	{ "connects", "times that it came up", offsetof(struct_, weir_connects) },                      \
-		{ "failures", "attempts that failed and sessions that ended",                           \
-		  offsetof(struct_, weir_failures) },                                                   \
-		{ "held", "packets kept while it was not up", offsetof(struct_, weir_held) },           \
-	{                                                                                               \
-		"unheld",                                                                               \
-			"packets kept, and then neither taken by the session nor dropped by it with a " \
-			"reason: "                                                                      \
-			"they are among the sent ones",                                                 \
-			offsetof(struct_, weir_unheld)                                                  \
+#define WEIR_SESSION_COUNTERS(struct_)                                                                 \
+	{ "connects", "times that it came up", offsetof(struct_, weir_connects) },                     \
+		{ "failures", "attempts that failed and sessions that ended",                          \
+		  offsetof(struct_, weir_failures) },                                                  \
+		{ "held", "packets kept while it was not up", offsetof(struct_, weir_held) },          \
+	{                                                                                              \
+		"unheld",                                                                              \
+			"packets kept, and dropped by the session when it was up: they are among the " \
+			"sent ones",                                                                   \
+			offsetof(struct_, weir_unheld)                                                 \
 	}
 
 /* The first reasons of each session; its own follow from WEIR_SESSION_REASONS_N on. The first eight are what
@@ -216,7 +215,7 @@ struct weir_session_type {
 	uint32_t (*send)(void *state, struct weir_writer *writer, unsigned sender);
 
 	/* Several workers may send at once, each as a sender of its own (WEIR_SESSION_SENDER): then timer
-	 * does not exclude send, and each must stand that. */
+	 * excludes only sender 0, and each must stand that. A stream or socket is sent to by one of them. */
 	unsigned senders; /* how many; 0: one */
 };
 
@@ -233,7 +232,7 @@ struct weir_session_type {
 	static int type_##_open(void *state, const void *options, struct weir_endpoint_info *info, \
 				struct weir_error *err)                                            \
 	{                                                                                          \
-		return weir_session_open(&(session_), &type_, state, options, info, err);          \
+		return weir_session_open(&(session_), state, options, info, err);                  \
 	}                                                                                          \
 	const struct weir_endpoint_type type_ = { .check = type_##_check,                          \
 						  .open = type_##_open,                            \
@@ -271,8 +270,7 @@ struct weir_session_sender_state {
 /* What the macros need. */
 WEIR_API int weir_session_check(const struct weir_session_type *type, const void *options,
 				struct weir_endpoint_info *info, struct weir_error *err);
-WEIR_API int weir_session_open(const struct weir_session_type *type,
-			       const struct weir_endpoint_type *endpoint, void *state, const void *options,
+WEIR_API int weir_session_open(const struct weir_session_type *type, void *state, const void *options,
 			       struct weir_endpoint_info *info, struct weir_error *err);
 WEIR_API void weir_session_created(void *state);
 WEIR_API void weir_session_close(void *state);
@@ -295,7 +293,9 @@ WEIR_API uint64_t weir_session_now(void);
 
 /*
  * In connect, tend and disconnect: waits until fd has one of the poll() events, or that time. fd -1: only
- * until that time. Timers run meanwhile. Returns 0; -ETIMEDOUT; -ECANCELED: the session shall end.
+ * until that time; in connect also until the time that weir_session_wake() has set, and then it returns 0: so
+ * datagrams() tells that an answer has come. Timers run meanwhile. Returns 0; -ETIMEDOUT; -ECANCELED: the
+ * session shall end.
  */
 WEIR_API int weir_session_wait(struct weir_session *session, int fd, short events, uint64_t until);
 

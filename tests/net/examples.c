@@ -5,13 +5,11 @@
  */
 #include "namespace.h"
 
-#include <linux/capability.h>
 #include <net/if_arp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 
@@ -46,21 +44,6 @@ static void make_sides(void)
 	enter(HERE);
 }
 
-/* Somebody who is not root loses what the user namespace gave when he runs a program, unless he says so. */
-static void keep_capabilities(void)
-{
-	static const int kept[] = { CAP_NET_ADMIN, CAP_SYS_ADMIN };
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-
-	syscall(SYS_capget, &header, data);
-	for (unsigned i = 0; i < countof(data); i++)
-		data[i].inheritable = data[i].permitted;
-	syscall(SYS_capset, &header, data);
-	for (unsigned i = 0; i < countof(kept); i++)
-		prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, kept[i], 0, 0);
-}
-
 /* --- programs --- */
 
 struct program {
@@ -87,7 +70,7 @@ static void start(struct program *program, enum side side, const char *const arg
 	assert_true(program->pid >= 0);
 	if (program->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		keep_capabilities();
+		namespace_keep_capabilities();
 		if (setns(netns[side], CLONE_NEWNET) == 0 && dup2(fds[1], STDOUT_FILENO) >= 0)
 			execv(argv[0], (char *const *)(uintptr_t)argv);
 		_exit(127);

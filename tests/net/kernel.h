@@ -140,7 +140,7 @@ static inline int kernel_take_attribute(const struct nlattr *attribute, void *da
 struct kernel_search {
 	uint32_t index;
 	const char *text; /* NULL: anything */
-	uint32_t tentative;
+	uint32_t tentative, deprecated;
 	uint32_t n; /* found */
 };
 
@@ -166,6 +166,7 @@ static inline int kernel_take_address(const struct nlmsghdr *message, void *data
 	if (address->ifa_index == search->index && (!search->text || strcmp(text, search->text) == 0)) {
 		search->n++;
 		search->tentative += (address->ifa_flags & IFA_F_TENTATIVE) != 0;
+		search->deprecated += (address->ifa_flags & IFA_F_DEPRECATED) != 0;
 	}
 	return MNL_CB_OK;
 }

@@ -7,11 +7,14 @@
 #define WEIR_TEST_NAMESPACE_H
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -57,6 +60,22 @@ static inline void namespace_set_flag(const char *device, short flag, bool on)
 	request.ifr_flags = (short)(on ? request.ifr_flags | flag : request.ifr_flags & ~flag);
 	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &request), 0);
 	close(fd);
+}
+
+/* For what this process will run: somebody who is not root loses what the user namespace gave when he runs a
+ * program, unless he says so. */
+static inline void namespace_keep_capabilities(void)
+{
+	static const int kept[] = { CAP_NET_ADMIN, CAP_SYS_ADMIN };
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	syscall(SYS_capget, &header, data);
+	for (unsigned i = 0; i < countof(data); i++)
+		data[i].inheritable = data[i].permitted;
+	syscall(SYS_capset, &header, data);
+	for (unsigned i = 0; i < countof(kept); i++)
+		prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, kept[i], 0, 0);
 }
 
 /* Called first of all in main(). */
