@@ -34,12 +34,16 @@ enum weir__host_class {
 	WEIR__HOST_CLASSES,
 };
 
-/* Why a frame that was given to the port came to nothing. */
-enum weir__host_input {
+/* What became of what was given to the port. */
+enum weir__host_result {
 	WEIR__HOST_TAKEN,
 	WEIR__HOST_FLOOD,
 	WEIR__HOST_MALFORMED,
 	WEIR__HOST_UNWANTED,
+	WEIR__HOST_DOWN,
+	WEIR__HOST_TOO_LONG,
+	WEIR__HOST_NO_WAY,
+	WEIR__HOST_NO_ROOM,
 };
 
 struct weir__host_route {
@@ -97,6 +101,7 @@ struct weir_host {
 	struct weir__host_device *device; /* the thread's; NULL: none */
 	char device_name[64];
 	bool device_renamed;
+	char device_error[256]; /* what it did not take of the last change */
 
 	pthread_t thread;
 	int wake_fd;
@@ -126,12 +131,14 @@ void weir__host_start_release(struct weir_host *host, uint64_t now);
 
 /* --- options.c --- */
 
-int weir__host_options(struct weir_host *host, const struct weir_host_options *options, struct weir_error *err);
+int weir__host_options(struct weir_host *host, const struct weir_host_options *options,
+		       struct weir_error *err);
 
 /* --- input.c --- */
 
 /* A frame of the network's for the host itself. */
-enum weir__host_input weir__host_input(struct weir_host *host, const uint8_t *frame, size_t size, uint64_t now);
+enum weir__host_result weir__host_input(struct weir_host *host, const uint8_t *frame, size_t size,
+					uint64_t now);
 
 /* --- output.c --- */
 
@@ -142,12 +149,13 @@ void weir__host_announce(void *host, const struct weir__own *own);
 void weir__host_solicit_router(struct weir_host *host);
 void weir__host_answer_arp(struct weir_host *host, const uint8_t own[4], const uint8_t mac[6],
 			   const uint8_t to[4]);
-/* to: NULL: everybody, unasked. */
-void weir__host_answer_nd(struct weir_host *host, const uint8_t own[16], const uint8_t mac[6],
+/* to: NULL: everybody, unasked; then mac does not matter. */
+void weir__host_answer_nd(struct weir_host *host, const uint8_t own[16], const uint8_t *mac,
 			  const uint8_t *to);
 
-/* An IP packet to wherever it goes. Returns false if it cannot be sent: counted. */
-bool weir__host_send(struct weir_host *host, const uint8_t *packet, size_t size, uint64_t now);
+/* An IP packet to wherever it goes; maybe it waits for a neighbour. */
+enum weir__host_result weir__host_send(struct weir_host *host, const uint8_t *packet, size_t size,
+				       uint64_t now);
 /* The same for the DHCP client. */
 void weir__host_send_dhcp(void *host, const uint8_t *packet, size_t size);
 

@@ -68,8 +68,8 @@ static bool is_known(const struct weir_host *host, const struct weir__ip *ip, co
 }
 
 /* Of a message about a neighbour, whichever family. */
-static enum weir__host_input tell(const struct frame *frame, const struct weir__ip *ip, const uint8_t *mac,
-				  bool answers)
+static enum weir__host_result tell(const struct frame *frame, const struct weir__ip *ip, const uint8_t *mac,
+				   bool answers)
 {
 	struct weir_host *host = frame->host;
 	const bool expected = answers && weir__neighbours_expects(&host->neighbours, ip);
@@ -81,7 +81,7 @@ static enum weir__host_input tell(const struct frame *frame, const struct weir__
 	return WEIR__HOST_TAKEN;
 }
 
-static enum weir__host_input conflict(const struct frame *frame, struct weir__own *own)
+static enum weir__host_result conflict(const struct frame *frame, struct weir__own *own)
 {
 	if (!takes(frame, WEIR__HOST_UNASKED))
 		return WEIR__HOST_FLOOD;
@@ -101,8 +101,8 @@ static void asked_by(const struct frame *frame, const struct weir__ip *sender, c
 		weir__neighbours_told(&frame->host->neighbours, sender, mac, WEIR__TOLD_REQUEST, frame->now);
 }
 
-static enum weir__host_input arp_request(const struct frame *frame, const struct weir__arp *arp,
-					 struct weir__own *target)
+static enum weir__host_result arp_request(const struct frame *frame, const struct weir__arp *arp,
+					  struct weir__own *target)
 {
 	const struct weir__ip sender = ip4(arp->sender);
 	const bool probes = is_zero(arp->sender, 4);
@@ -119,7 +119,7 @@ static enum weir__host_input arp_request(const struct frame *frame, const struct
 	return WEIR__HOST_TAKEN;
 }
 
-static enum weir__host_input take_arp(const struct frame *frame, const uint8_t *bytes, size_t size)
+static enum weir__host_result take_arp(const struct frame *frame, const uint8_t *bytes, size_t size)
 {
 	struct weir__owns *owns = &frame->host->owns;
 	struct weir__own *own, *target;
@@ -141,7 +141,7 @@ static enum weir__host_input take_arp(const struct frame *frame, const uint8_t *
 	return tell(frame, &sender, arp.sender_mac, arp.reply && frame->to_us && target);
 }
 
-static enum weir__host_input take_solicitation(const struct frame *frame, const struct weir__nd *nd)
+static enum weir__host_result take_solicitation(const struct frame *frame, const struct weir__nd *nd)
 {
 	const struct weir__ip sender = ip6(nd->from), asked = ip6(nd->target);
 	struct weir__own *own = weir__owns_find(&frame->host->owns, &asked);
@@ -162,7 +162,7 @@ static enum weir__host_input take_solicitation(const struct frame *frame, const 
 	return WEIR__HOST_TAKEN;
 }
 
-static enum weir__host_input take_advertisement(const struct frame *frame, const struct weir__nd *nd)
+static enum weir__host_result take_advertisement(const struct frame *frame, const struct weir__nd *nd)
 {
 	struct weir_host *host = frame->host;
 	const struct weir__ip ip = ip6(nd->target);
@@ -177,7 +177,7 @@ static enum weir__host_input take_advertisement(const struct frame *frame, const
 	return tell(frame, &ip, nd->has_mac ? nd->mac : NULL, solicited);
 }
 
-static enum weir__host_input take_router(const struct frame *frame, const struct weir__nd *nd)
+static enum weir__host_result take_router(const struct frame *frame, const struct weir__nd *nd)
 {
 	const struct weir__ip router = ip6(nd->from);
 	struct weir_host *host = frame->host;
@@ -194,7 +194,7 @@ static enum weir__host_input take_router(const struct frame *frame, const struct
 	return WEIR__HOST_TAKEN;
 }
 
-static enum weir__host_input take_ipv6(const struct frame *frame, const uint8_t *packet, size_t size)
+static enum weir__host_result take_ipv6(const struct frame *frame, const uint8_t *packet, size_t size)
 {
 	const struct weir__ip_check ip = weir__ip_check(packet, (uint32_t)size);
 	struct weir__nd nd;
@@ -216,7 +216,7 @@ static enum weir__host_input take_ipv6(const struct frame *frame, const uint8_t 
 	return WEIR__HOST_UNWANTED; /* we are no router */
 }
 
-static enum weir__host_input take_ipv4(const struct frame *frame, const uint8_t *packet, size_t size)
+static enum weir__host_result take_ipv4(const struct frame *frame, const uint8_t *packet, size_t size)
 {
 	const struct weir__ip_check ip = weir__ip_check(packet, (uint32_t)size);
 	struct weir_host *host = frame->host;
@@ -227,11 +227,13 @@ static enum weir__host_input take_ipv4(const struct frame *frame, const uint8_t 
 		return WEIR__HOST_MALFORMED;
 	if (!takes(frame, WEIR__HOST_DHCP))
 		return WEIR__HOST_FLOOD;
-	return weir__dhcp_input(host->dhcp, packet, ip.length, frame->now) ? WEIR__HOST_TAKEN :
-									      WEIR__HOST_UNWANTED;
+	if (!weir__dhcp_input(host->dhcp, packet, ip.length, frame->now))
+		return WEIR__HOST_UNWANTED;
+	weir__host_wake(host, frame->now);
+	return WEIR__HOST_TAKEN;
 }
 
-static enum weir__host_input take(const struct frame *frame, const uint8_t *bytes, size_t size)
+static enum weir__host_result take(const struct frame *frame, const uint8_t *bytes, size_t size)
 {
 	size_t header = WEIR__ETH_HEADER;
 	uint16_t type = weir__load_be16(bytes + header - 2);
@@ -253,7 +255,8 @@ static enum weir__host_input take(const struct frame *frame, const uint8_t *byte
 	return WEIR__HOST_UNWANTED;
 }
 
-enum weir__host_input weir__host_input(struct weir_host *host, const uint8_t *bytes, size_t size, uint64_t now)
+enum weir__host_result weir__host_input(struct weir_host *host, const uint8_t *bytes, size_t size,
+					uint64_t now)
 {
 	const struct frame frame = {
 		.host = host,
@@ -261,7 +264,7 @@ enum weir__host_input weir__host_input(struct weir_host *host, const uint8_t *by
 		.to_us = size >= 6 && memcmp(bytes, host->mac, 6) == 0,
 		.now = now,
 	};
-	enum weir__host_input result;
+	enum weir__host_result result;
 
 	if (size < WEIR__ETH_HEADER)
 		return WEIR__HOST_MALFORMED;

@@ -13,8 +13,8 @@
 #define DELAY     (5 * SECOND)
 #define REACHABLE (30 * SECOND)
 
-#define QUICK       (300 * MS)    /* between the questions to one that was contradicted */
-#define DEAF        (5 * SECOND)  /* after a contradiction, for the next one */
+#define QUICK       (300 * MS)   /* between the questions to one that was contradicted */
+#define DEAF        (5 * SECOND) /* after a contradiction, for the next one */
 #define FAILED      (20 * SECOND) /* so long a gateway that failed is not asked again, and any other is known */
 #define UNUSED      (60 * SECOND) /* so long an entry stays that nobody uses */
 #define LOOK        (SECOND)      /* at a stale entry: is it used? Then after twice as long, and four times */
@@ -101,8 +101,7 @@ void weir__neighbours_fini(struct weir__neighbours *table)
 	table->bucket = NULL;
 }
 
-struct weir__neighbour *weir__neighbours_find(const struct weir__neighbours *table,
-					      const struct weir__ip *ip)
+struct weir__neighbour *weir__neighbours_find(const struct weir__neighbours *table, const struct weir__ip *ip)
 {
 	uint32_t i = *bucket_of(table, ip);
 
@@ -134,7 +133,6 @@ static void enter(struct weir__neighbours *table, struct weir__neighbour *e, enu
 {
 	const bool was_resolved = e->state != WEIR_NEIGHBOUR_NONE && is_resolved(e);
 	const bool was_unresolved = e->state != WEIR_NEIGHBOUR_NONE && !was_resolved;
-	const bool had_failed = e->state == WEIR_NEIGHBOUR_FAILED;
 
 	e->state = (uint8_t)state;
 	e->since = now;
@@ -143,7 +141,7 @@ static void enter(struct weir__neighbours *table, struct weir__neighbour *e, enu
 	table->n_unresolved += !is_resolved(e);
 	if (was_resolved && !is_resolved(e))
 		weir__hops_remove(table->hops, weir__key(&e->ip));
-	if (had_failed != (state == WEIR_NEIGHBOUR_FAILED))
+	if (was_resolved != is_resolved(e) || state == WEIR_NEIGHBOUR_FAILED)
 		table->user.changed(table->user.context, e);
 }
 
@@ -474,7 +472,7 @@ static void look_at_stale(struct weir__neighbours *table, struct weir__neighbour
 	} else if (!e->gateway && now - e->since >= UNUSED) {
 		forget(table, e);
 	} else {
-		e->tries += e->tries < 2;
+		e->tries = e->tries ? 2 : 1;
 		arm(table, e, now + (LOOK << e->tries));
 	}
 }

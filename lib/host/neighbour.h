@@ -41,7 +41,7 @@ struct weir__neighbours_user {
 	void (*solicit)(void *context, const struct weir__neighbour *neighbour, bool all);
 	/* A frame, complete but for the source, now the user's. */
 	void (*transmit)(void *context, struct weir__frame *frame);
-	/* One failed, or no longer fails. */
+	/* Its MAC address is known now, or no longer, or it failed. */
 	void (*changed)(void *context, const struct weir__neighbour *neighbour);
 	void *context;
 };

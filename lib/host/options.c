@@ -53,8 +53,8 @@ static int check_numbers(const struct weir_host_options *options, struct weir_er
 
 static bool is_unicast(const struct weir__ip *ip)
 {
-	return ip->family == 6 ? ip->bytes[0] != 0xff && ip->bytes[0] | ip->bytes[15] :
-				 ip->bytes[0] && ip->bytes[0] < 224;
+	return ip->family == 6 ? ip->bytes[0] != 0xff && ip->bytes[0] | ip->bytes[15]
+			       : ip->bytes[0] && ip->bytes[0] < 224;
 }
 
 static int check_addresses(struct weir_host *host, const char *const *list, const char *name, uint8_t family,
@@ -113,13 +113,13 @@ static int check_routes(struct weir_host *host, const struct weir_route *route, 
 	return rc;
 }
 
-int weir__host_options(struct weir_host *host, const struct weir_host_options *options, struct weir_error *err)
+int weir__host_options(struct weir_host *host, const struct weir_host_options *options,
+		       struct weir_error *err)
 {
 	struct weir__ip link_local = { .family = 6 };
 	int rc = check_mac(host, options->mac, err);
 
-	if (check_numbers(options, err) < 0 ||
-	    check_addresses(host, options->ipv4, "ipv4", 4, err) < 0 ||
+	if (check_numbers(options, err) < 0 || check_addresses(host, options->ipv4, "ipv4", 4, err) < 0 ||
 	    check_addresses(host, options->ipv6, "ipv6", 6, err) < 0 ||
 	    check_routes(host, options->route, err) < 0)
 		rc = -EINVAL;

@@ -133,7 +133,8 @@ static bool shares_prefix(const struct weir__own *own, const struct weir__ip *ip
 	const struct weir__prefix prefix = weir__prefix(&own->ip, own->bits, NULL);
 	const struct weir__key key = weir__key(ip);
 
-	return (key.high & prefix.mask.high) == prefix.net.high && (key.low & prefix.mask.low) == prefix.net.low;
+	return (key.high & prefix.mask.high) == prefix.net.high &&
+	       (key.low & prefix.mask.low) == prefix.net.low;
 }
 
 /* The address that we ask for a neighbour with: one of its prefix, else any. NULL: there is none yet. */
@@ -224,7 +225,8 @@ void weir__host_answer_arp(struct weir_host *host, const uint8_t own[4], const u
 	send_arp(host, mac, &arp);
 }
 
-void weir__host_answer_nd(struct weir_host *host, const uint8_t own[16], const uint8_t *mac, const uint8_t *to)
+void weir__host_answer_nd(struct weir_host *host, const uint8_t own[16], const uint8_t *mac,
+			  const uint8_t *to)
 {
 	struct weir__nd nd = { .type = WEIR__ND_NA, .override = true, .has_mac = true, .solicited = to };
 
@@ -267,42 +269,44 @@ static struct weir__key destination(const uint8_t *packet)
 }
 
 /* Sends a frame that lacks its destination. */
-static bool route(struct weir_host *host, struct weir__key to, struct weir__frame *frame, uint64_t now)
+static enum weir__host_result route(struct weir_host *host, struct weir__key to, struct weir__frame *frame,
+				    uint64_t now)
 {
 	struct weir__key next;
 	struct weir__ip ip;
 	uint64_t generation;
 
-	switch (weir__hops_find(&host->hops, to, frame->bytes, &generation)) {
-	case WEIR__HOPS_MAC:
+	if (weir__hops_find(&host->hops, to, frame->bytes, &generation) == WEIR__HOPS_MAC) {
 		weir__host_transmit(host, frame);
-		return true;
-	case WEIR__HOPS_NO_ROUTE:
-		break;
-	case WEIR__HOPS_UNKNOWN:
-		if (!weir__hops_next(&host->hops, to, &next))
-			break;
-		ip = weir__key_ip(next);
-		weir__neighbours_send(&host->neighbours, &ip, !weir__key_equal(next, to), frame, now);
-		weir__host_wake(host, host->neighbours.due);
-		return true;
+		return WEIR__HOST_TAKEN;
 	}
-	weir__frame_put(&host->frames.free, frame);
-	return false;
+	if (!weir__hops_next(&host->hops, to, &next)) {
+		weir__frame_put(&host->frames.free, frame);
+		return WEIR__HOST_NO_WAY;
+	}
+	ip = weir__key_ip(next);
+	weir__neighbours_send(&host->neighbours, &ip, !weir__key_equal(next, to), frame, now);
+	return WEIR__HOST_TAKEN;
 }
 
-bool weir__host_send(struct weir_host *host, const uint8_t *packet, size_t size, uint64_t now)
+enum weir__host_result weir__host_send(struct weir_host *host, const uint8_t *packet, size_t size,
+				       uint64_t now)
 {
-	struct weir__frame *frame = NULL;
+	const struct weir__ip_check ip = weir__ip_check(packet, (uint32_t)size);
+	struct weir__frame *frame;
 
-	if (host->carrier && size + WEIR__ETH_HEADER <= host->frames.size)
-		frame = weir__frame_take(&host->frames.free);
+	if (ip.verdict != WEIR_NEXT)
+		return WEIR__HOST_MALFORMED;
+	if (!host->carrier)
+		return WEIR__HOST_DOWN;
+	if (size + WEIR__ETH_HEADER > host->frames.size)
+		return WEIR__HOST_TOO_LONG;
+	frame = weir__frame_take(&host->frames.free);
 	if (!frame)
-		return false;
+		return WEIR__HOST_NO_ROOM;
 	frame->len = (uint32_t)(size + WEIR__ETH_HEADER);
 	memcpy(frame->bytes + 6, host->mac, 6);
-	weir__store_be16(frame->bytes + 12,
-			 packet[0] >> 4 == 4 ? WEIR__ETHERTYPE_IPV4 : WEIR__ETHERTYPE_IPV6);
+	weir__store_be16(frame->bytes + 12, ip.family == 4 ? WEIR__ETHERTYPE_IPV4 : WEIR__ETHERTYPE_IPV6);
 	memcpy(frame->bytes + WEIR__ETH_HEADER, packet, size);
 	return route(host, destination(packet), frame, now);
 }
@@ -313,7 +317,7 @@ void weir__host_send_dhcp(void *context, const uint8_t *packet, size_t size)
 	struct weir__frame *frame;
 
 	if (weir__load_be32(packet + 16) != UINT32_MAX) {
-		if (!weir__host_send(host, packet, size, weir__now()))
+		if (weir__host_send(host, packet, size, weir__now()) != WEIR__HOST_TAKEN)
 			host->out_drops++;
 		return;
 	}

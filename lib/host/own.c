@@ -122,8 +122,8 @@ static void go_on(struct weir__owns *owns, struct weir__own *own, uint64_t now)
 /* Returns whether the address is still there. */
 static bool age(struct weir__owns *owns, struct weir__own *own, uint64_t now)
 {
-	const enum weir_host_address_state wanted = own->preferred_until <= now ? WEIR_HOST_DEPRECATED :
-										  WEIR_HOST_PREFERRED;
+	const enum weir_host_address_state wanted =
+		own->preferred_until <= now ? WEIR_HOST_DEPRECATED : WEIR_HOST_PREFERRED;
 
 	if (own->valid_until <= now) {
 		weir__owns_remove(owns, own);

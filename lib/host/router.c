@@ -16,7 +16,14 @@
 enum { FLAGS = 1, LIFETIME = 2, REACHABLE = 4 };
 
 /* In the option of a prefix. */
-enum { PREFIX_BITS = 2, PREFIX_FLAGS = 3, PREFIX_VALID = 4, PREFIX_PREFERRED = 8, PREFIX = 16, PREFIX_SIZE = 32 };
+enum {
+	PREFIX_BITS = 2,
+	PREFIX_FLAGS = 3,
+	PREFIX_VALID = 4,
+	PREFIX_PREFERRED = 8,
+	PREFIX = 16,
+	PREFIX_SIZE = 32
+};
 enum { ON_LINK = 0x80, AUTONOMOUS = 0x40 };
 
 /* In those of DNS: lifetime, and where the list begins. */
@@ -79,7 +86,8 @@ static struct weir__router_prefix *prefix_of(struct weir__routers *routers, cons
 
 		if (!prefix->on_link_until && !prefix->valid_until)
 			free = prefix;
-		else if (prefix->bits == option[PREFIX_BITS] && memcmp(prefix->prefix, option + PREFIX, 16) == 0)
+		else if (prefix->bits == option[PREFIX_BITS] &&
+			 memcmp(prefix->prefix, option + PREFIX, 16) == 0)
 			return prefix;
 	}
 	routers->refused += !free;
@@ -176,7 +184,8 @@ static bool take_rdnss(struct weir__routers *routers, const uint8_t *option, uin
 
 static bool is_name_byte(uint8_t c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+	       c == '_';
 }
 
 /*

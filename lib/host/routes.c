@@ -32,8 +32,8 @@ static void update_lease(struct weir_host *host, uint64_t now)
 		weir__dhcp_decline(host->dhcp, now);
 		return;
 	}
-	if (own && (!host->has_lease || memcmp(&own->ip, &ip, sizeof(ip)) != 0 ||
-		    own->bits != host->lease.bits)) {
+	if (own &&
+	    (!host->has_lease || memcmp(&own->ip, &ip, sizeof(ip)) != 0 || own->bits != host->lease.bits)) {
 		weir__owns_remove(&host->owns, own);
 		own = NULL;
 	}
@@ -71,9 +71,7 @@ static void add(struct weir_host *host, const struct weir__ip *to, unsigned bits
 	if (host->n_candidates == WEIR__HOST_CANDIDATES)
 		return;
 	host->n_candidates++;
-	*route = (struct weir__host_route){
-		.to = *to, .bits = bits, .source = source, .valid_until = until
-	};
+	*route = (struct weir__host_route){ .to = *to, .bits = bits, .source = source, .valid_until = until };
 	if (via)
 		route->via = *via;
 }

@@ -116,4 +116,5 @@ void weir__host_fill_status(struct weir_host *host, struct weir_host_status *sta
 	status->conflicts = host->owns.conflicts;
 	status->contradictions = neighbours->contradictions;
 	status->flood_drops = host->flood_drops;
+	memcpy(status->device_error, host->device_error, sizeof(status->device_error));
 }
