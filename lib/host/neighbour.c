@@ -42,7 +42,7 @@ static bool is_used(const struct weir__neighbours *table, const struct weir__nei
 static uint32_t *bucket_of(const struct weir__neighbours *table, const struct weir__ip *ip)
 {
 	const struct weir__key key = weir__key(ip);
-	const uint64_t folded = (key.high * 31 + key.low + table->random) * UINT64_C(0x9e3779b97f4a7c15);
+	const uint64_t folded = (key.high * 31 + key.low + table->seed) * UINT64_C(0x9e3779b97f4a7c15);
 
 	return &table->bucket[(folded >> 32) & table->hash_mask];
 }
@@ -77,6 +77,7 @@ int weir__neighbours_init(struct weir__neighbours *table, uint32_t max, uint32_t
 	table->queue_max = queue_max;
 	table->hash_mask = buckets - 1;
 	table->random = random | 1;
+	table->seed = random;
 	table->due = NEVER;
 	table->reachable_ns = REACHABLE;
 	table->made = (struct weir__limit){ .rate = MADE_RATE, .burst = MADE_BURST };

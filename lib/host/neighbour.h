@@ -57,7 +57,7 @@ struct weir__neighbours {
 	uint32_t free;
 	uint64_t due;
 	uint64_t reachable_ns; /* RFC 4861 §6.3.2: between a half and one and a half of it */
-	uint64_t random;
+	uint64_t random, seed; /* seed: of the hash */
 	struct weir__limit made; /* entries for what we send to */
 	/* Counted. */
 	uint64_t requests, refused, queued, queue_drops, contradictions;
