@@ -29,7 +29,6 @@
 
 static const struct weir__limit limits[WEIR__HOST_CLASSES] = {
 	[WEIR__HOST_ANSWER] = { .rate = 2000, .burst = 500 },
-	[WEIR__HOST_KNOWN] = { .rate = 1000, .burst = 100 },
 	[WEIR__HOST_REQUEST] = { .rate = 500, .burst = 100 },
 	[WEIR__HOST_UNASKED] = { .rate = 500, .burst = 100 },
 	[WEIR__HOST_ROUTER] = { .rate = 20, .burst = 20 },

@@ -23,11 +23,10 @@
 #define WEIR__HOST_SECOND UINT64_C(1000000000)
 
 /* Frames of the network's that the port takes in a second, by what they are for. Answers that are waited for
- * and neighbours that are known have shares of their own, so that no flood takes them. */
+ * have a share of their own, so that no flood takes it. */
 enum weir__host_class {
 	WEIR__HOST_ANSWER,  /* to a question of ours */
-	WEIR__HOST_KNOWN,   /* a neighbour as we know it asks for an address of ours */
-	WEIR__HOST_REQUEST, /* anybody else asks for one */
+	WEIR__HOST_REQUEST, /* somebody who is not known asks for an address of ours */
 	WEIR__HOST_UNASKED,
 	WEIR__HOST_ROUTER,
 	WEIR__HOST_DHCP,

@@ -59,14 +59,6 @@ static bool may_be_neighbour(const struct weir_host *host, const struct weir__ip
 	return weir__hops_find(&host->hops, key, mac, &generation) != WEIR__HOPS_MAC || !(mac[0] & 1);
 }
 
-static bool is_known(const struct weir_host *host, const struct weir__ip *ip, const uint8_t *mac)
-{
-	const struct weir__neighbour *e = weir__neighbours_find(&host->neighbours, ip);
-
-	return e && e->state != WEIR_NEIGHBOUR_INCOMPLETE && e->state != WEIR_NEIGHBOUR_FAILED &&
-	       memcmp(e->mac, mac, 6) == 0;
-}
-
 /* Of a message about a neighbour, whichever family. */
 static enum weir__host_result tell(const struct frame *frame, const struct weir__ip *ip, const uint8_t *mac,
 				   bool answers)
@@ -92,7 +84,15 @@ static enum weir__host_result conflict(const struct frame *frame, struct weir__o
 /* Whether a question of that sender's is answered now. */
 static bool answers(const struct frame *frame, const struct weir__ip *sender, const uint8_t *mac)
 {
-	return takes(frame, is_known(frame->host, sender, mac) ? WEIR__HOST_KNOWN : WEIR__HOST_REQUEST);
+	switch (weir__neighbours_may(&frame->host->neighbours, sender, mac, frame->now)) {
+	case WEIR__MAY_ASK:
+		return true;
+	case WEIR__MAY_NOT_YET:
+		break;
+	case WEIR__MAY_UNKNOWN:
+		return takes(frame, WEIR__HOST_REQUEST);
+	}
+	return false;
 }
 
 static void asked_by(const struct frame *frame, const struct weir__ip *sender, const uint8_t *mac)

@@ -15,6 +15,7 @@
 
 #define QUICK       (300 * MS)   /* between the questions to one that was contradicted */
 #define DEAF        (5 * SECOND) /* after a contradiction, for the next one */
+#define QUIET       (50 * MS)    /* between the answers that a neighbour gets */
 #define FAILED      (20 * SECOND) /* so long a gateway that failed is not asked again, and any other is known */
 #define UNUSED      (60 * SECOND) /* so long an entry stays that nobody uses */
 #define LOOK        (SECOND)      /* at a stale entry: is it used? Then after twice as long, and four times */
@@ -415,6 +416,19 @@ bool weir__neighbours_expects(const struct weir__neighbours *table, const struct
 	const struct weir__neighbour *e = weir__neighbours_find(table, ip);
 
 	return e && (e->state == WEIR_NEIGHBOUR_INCOMPLETE || e->state == WEIR_NEIGHBOUR_PROBE);
+}
+
+enum weir__may weir__neighbours_may(struct weir__neighbours *table, const struct weir__ip *ip,
+				    const uint8_t mac[6], uint64_t now)
+{
+	struct weir__neighbour *e = weir__neighbours_find(table, ip);
+
+	if (!e || !is_resolved(e) || memcmp(e->mac, mac, sizeof(e->mac)) != 0)
+		return WEIR__MAY_UNKNOWN;
+	if (now < e->quiet_till)
+		return WEIR__MAY_NOT_YET;
+	e->quiet_till = now + QUIET;
+	return WEIR__MAY_ASK;
 }
 
 static uint32_t count_static(const struct weir__neighbours *table)

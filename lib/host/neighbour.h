@@ -30,8 +30,9 @@ struct weir__neighbour {
 	bool asked; /* it is here because it asked us */
 	bool quick; /* probed because it was contradicted: the next question comes sooner */
 	uint64_t since;
-	uint64_t due;       /* UINT64_MAX: stays */
-	uint64_t deaf_till; /* contradictions change nothing before */
+	uint64_t due;        /* UINT64_MAX: stays */
+	uint64_t deaf_till;  /* contradictions change nothing before */
+	uint64_t quiet_till; /* its questions are not answered before */
 	struct weir__frame_queue queue;
 	uint32_t next; /* of the same hash, or free; 0: none */
 };
@@ -56,8 +57,8 @@ struct weir__neighbours {
 	uint32_t unresolved_max, asked_max, queue_max;
 	uint32_t free;
 	uint64_t due;
-	uint64_t reachable_ns; /* RFC 4861 §6.3.2: between a half and one and a half of it */
-	uint64_t random, seed; /* seed: of the hash */
+	uint64_t reachable_ns;   /* RFC 4861 §6.3.2: between a half and one and a half of it */
+	uint64_t random, seed;   /* seed: of the hash */
 	struct weir__limit made; /* entries for what we send to */
 	/* Counted. */
 	uint64_t requests, refused, queued, queue_drops, contradictions;
@@ -96,6 +97,12 @@ void weir__neighbours_told(struct weir__neighbours *table, const struct weir__ip
 
 /* Whether an answer for the address is waited for. */
 bool weir__neighbours_expects(const struct weir__neighbours *table, const struct weir__ip *ip);
+
+/* It asks for an address of ours. Each neighbour that is known by that MAC address has an allowance of its
+ * own, so that no flood takes the answers that it needs. */
+enum weir__may { WEIR__MAY_ASK, WEIR__MAY_NOT_YET, WEIR__MAY_UNKNOWN };
+enum weir__may weir__neighbours_may(struct weir__neighbours *table, const struct weir__ip *ip,
+				    const uint8_t mac[6], uint64_t now);
 
 /* Returns 0, or -ENOSPC: half of the table is static already. mac NULL: forgets it. */
 int weir__neighbours_set_static(struct weir__neighbours *table, const struct weir__ip *ip, const uint8_t *mac,
