@@ -16,7 +16,7 @@ struct weir__udp_place {
 	 * So who finds the same number before and after reading the address has read that of the number.
 	 */
 	uint32_t number;
-	union weir__udp_address address;
+	union weir_socket_address address;
 
 	uint32_t last;         /* number that was given here */
 	uint32_t next;         /* of the same hash, or free */
@@ -32,7 +32,7 @@ static uint64_t mix(uint64_t x)
 }
 
 /* Keyed, or senders could choose addresses that all meet in one list. */
-static uint32_t *head_of(const struct weir__udp_peers *peers, const union weir__udp_address *address)
+static uint32_t *head_of(const struct weir__udp_peers *peers, const union weir_socket_address *address)
 {
 	uint64_t hash = peers->key;
 
@@ -79,7 +79,7 @@ void weir__udp_peers_close(struct weir__udp_peers *peers)
 /* Each store is ordered behind the one before it, so that nobody reads a part of the address as the number's.
  */
 static void enter(struct weir__udp_peers *peers, uint32_t i, uint32_t number,
-		  const union weir__udp_address *address)
+		  const union weir_socket_address *address)
 {
 	struct weir__udp_place *place = &peers->places[i];
 	uint32_t *head = head_of(peers, address);
@@ -91,7 +91,7 @@ static void enter(struct weir__udp_peers *peers, uint32_t i, uint32_t number,
 	*head = i;
 }
 
-void weir__udp_peers_add(struct weir__udp_peers *peers, const union weir__udp_address *address)
+void weir__udp_peers_add(struct weir__udp_peers *peers, const union weir_socket_address *address)
 {
 	enter(peers, peers->n, peers->n + 1, address);
 	peers->n++;
@@ -118,12 +118,12 @@ static void link_seen(struct weir__udp_peers *peers, uint32_t i, uint64_t now)
 	peers->newest = i;
 }
 
-uint32_t weir__udp_peers_seen(struct weir__udp_peers *peers, const union weir__udp_address *address,
+uint32_t weir__udp_peers_seen(struct weir__udp_peers *peers, const union weir_socket_address *address,
 			      uint64_t now)
 {
 	uint32_t i = *head_of(peers, address);
 
-	while (i != NONE && !weir__udp_same(&peers->places[i].address, address))
+	while (i != NONE && !weir_socket_same(&peers->places[i].address, address))
 		i = peers->places[i].next;
 	if (i == NONE)
 		return 0;
@@ -135,7 +135,7 @@ uint32_t weir__udp_peers_seen(struct weir__udp_peers *peers, const union weir__u
 	return peers->places[i].number;
 }
 
-uint32_t weir__udp_peers_learn(struct weir__udp_peers *peers, const union weir__udp_address *address,
+uint32_t weir__udp_peers_learn(struct weir__udp_peers *peers, const union weir_socket_address *address,
 			       uint64_t now)
 {
 	const uint32_t i = peers->free;
@@ -179,7 +179,7 @@ void weir__udp_peers_forget(struct weir__udp_peers *peers, uint64_t now)
 /* --- by other threads --- */
 
 bool weir__udp_peers_address(const struct weir__udp_peers *peers, uint32_t number,
-			     union weir__udp_address *address)
+			     union weir_socket_address *address)
 {
 	const struct weir__udp_place *place;
 
@@ -194,15 +194,15 @@ bool weir__udp_peers_address(const struct weir__udp_peers *peers, uint32_t numbe
 	return __atomic_load_n(&place->number, __ATOMIC_RELAXED) == number;
 }
 
-uint32_t weir__udp_peers_find(const struct weir__udp_peers *peers, const union weir__udp_address *address)
+uint32_t weir__udp_peers_find(const struct weir__udp_peers *peers, const union weir_socket_address *address)
 {
-	union weir__udp_address there;
+	union weir_socket_address there;
 
 	for (uint32_t i = 0; i < peers->total; i++) {
 		const uint32_t number = __atomic_load_n(&peers->places[i].number, __ATOMIC_ACQUIRE);
 
 		if (number && weir__udp_peers_address(peers, number, &there) &&
-		    weir__udp_same(&there, address))
+		    weir_socket_same(&there, address))
 			return number;
 	}
 	return 0;

@@ -38,14 +38,14 @@ int weir__udp_peers_open(struct weir__udp_peers *peers, uint32_t configured, uin
 void weir__udp_peers_close(struct weir__udp_peers *peers);
 
 /* Adds a configured peer, while nobody uses the table yet; the first has the number 1. */
-void weir__udp_peers_add(struct weir__udp_peers *peers, const union weir__udp_address *address);
+void weir__udp_peers_add(struct weir__udp_peers *peers, const union weir_socket_address *address);
 
 /* The number of the peer that has just sent something; 0: it is not known. */
-uint32_t weir__udp_peers_seen(struct weir__udp_peers *peers, const union weir__udp_address *address,
+uint32_t weir__udp_peers_seen(struct weir__udp_peers *peers, const union weir_socket_address *address,
 			      uint64_t now);
 
 /* The same for one that is not known; 0: there is no place. */
-uint32_t weir__udp_peers_learn(struct weir__udp_peers *peers, const union weir__udp_address *address,
+uint32_t weir__udp_peers_learn(struct weir__udp_peers *peers, const union weir_socket_address *address,
 			       uint64_t now);
 
 /* Forgets who has been silent for too long. */
@@ -53,9 +53,9 @@ void weir__udp_peers_forget(struct weir__udp_peers *peers, uint64_t now);
 
 /* Copies the address of a number. Returns false if it is nobody's. Any thread. */
 bool weir__udp_peers_address(const struct weir__udp_peers *peers, uint32_t number,
-			     union weir__udp_address *address);
+			     union weir_socket_address *address);
 
 /* The number of an address; 0: it is nobody's. Looks at all of them. Any thread. */
-uint32_t weir__udp_peers_find(const struct weir__udp_peers *peers, const union weir__udp_address *address);
+uint32_t weir__udp_peers_find(const struct weir__udp_peers *peers, const union weir_socket_address *address);
 
 #endif

@@ -174,7 +174,7 @@ static void move_to_slots(struct weir__udp_receiver *receiver, const struct weir
 	receiver->room = 0;
 }
 
-int weir__udp_next(struct weir__udp *udp, struct weir_reader *reader, struct weir__udp_datagram *datagram)
+int weir__udp_next(struct weir__udp *udp, struct weir_reader *reader, struct weir_datagram *datagram)
 {
 	struct weir__udp_receiver *receiver = &udp->receiver;
 	const struct weir__udp_message *message;
@@ -199,7 +199,7 @@ int weir__udp_next(struct weir__udp *udp, struct weir_reader *reader, struct wei
 	return 1;
 }
 
-void weir__udp_skip(struct weir__udp *udp, const struct weir__udp_datagram *datagram)
+void weir__udp_skip(struct weir__udp *udp, const struct weir_datagram *datagram)
 {
 	struct weir__udp_receiver *receiver = &udp->receiver;
 
@@ -210,8 +210,15 @@ void weir__udp_skip(struct weir__udp *udp, const struct weir__udp_datagram *data
 	receiver->offset = 0;
 }
 
+void weir__udp_end(struct weir__udp *udp, const struct weir_reader *reader)
+{
+	if (weir__udp_pending(udp) && udp->receiver.room)
+		move_to_slots(&udp->receiver, reader);
+}
+
 /* Commits the packet that lies in its buffer already. Where others were skipped, it is not the last one. */
-static void take_in_place(const struct weir__udp_receiver *receiver, struct weir_reader *reader, uint32_t len)
+static void take_in_place(const struct weir__udp_receiver *receiver, struct weir_reader *reader,
+			  uint32_t offset, uint32_t len)
 {
 	uint32_t *place = place_of(receiver, reader, receiver->next);
 	uint32_t *last = &reader->stash[reader->stash_n - 1];
@@ -219,17 +226,18 @@ static void take_in_place(const struct weir__udp_receiver *receiver, struct weir
 
 	*place = *last;
 	*last = index;
+	reader->bufs[index].data += offset;
 	weir_reader_commit(reader, len);
 }
 
-bool weir__udp_take(struct weir__udp *udp, struct weir_reader *reader,
-		    const struct weir__udp_datagram *datagram, uint32_t len, struct weir_buf **buf)
+bool weir__udp_take(struct weir__udp *udp, struct weir_reader *reader, const struct weir_datagram *datagram,
+		    uint32_t offset, uint32_t len, struct weir_buf **buf)
 {
 	const uint32_t n = reader->n;
 
 	if (udp->receiver.room)
-		take_in_place(&udp->receiver, reader, len);
-	else if (!weir__reader_copy(reader, datagram->bytes, len))
+		take_in_place(&udp->receiver, reader, offset, len);
+	else if (!weir__reader_copy(reader, datagram->bytes + offset, len))
 		return false;
 	*buf = reader->n > n ? &reader->bufs[reader->index[n]] : NULL;
 	weir__udp_skip(udp, datagram);

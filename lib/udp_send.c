@@ -22,7 +22,16 @@ struct control {
 	_Alignas(struct cmsghdr) char bytes[CMSG_SPACE(sizeof(uint16_t))];
 };
 
+/* Where packets go, and where from. */
+struct ways {
+	const struct weir__udp *udp;
+	const union weir_socket_address *const *to; /* NULL: the socket is connected */
+	const uint8_t *source;                      /* NULL: all from its own port */
+};
+
+/* Messages of one socket. */
 struct batch {
+	int fd;
 	uint32_t n;                           /* messages */
 	uint32_t first[WEIR_VECTOR_SIZE + 1]; /* packet of each; of the one behind the last, where to go on */
 	struct mmsghdr headers[WEIR_VECTOR_SIZE];
@@ -30,13 +39,20 @@ struct batch {
 	struct control control[WEIR_VECTOR_SIZE];
 };
 
-static const union weir__udp_address *peer_of(const union weir__udp_address *const *to, uint32_t i)
+static const union weir_socket_address *peer_of(const struct ways *ways, uint32_t i)
 {
-	return to ? to[i] : NULL;
+	return ways->to ? ways->to[i] : NULL;
+}
+
+static int fd_of(const struct ways *ways, uint32_t i)
+{
+	const unsigned source = ways->source ? ways->source[i] % (ways->udp->n_sources + 1) : 0;
+
+	return source ? ways->udp->sources[source - 1] : ways->udp->fd;
 }
 
 /* How many packets from the first on could be one message. */
-static uint32_t run(struct weir_writer *writer, const union weir__udp_address *const *to, uint32_t first)
+static uint32_t run(struct weir_writer *writer, const struct ways *ways, uint32_t first)
 {
 	const uint32_t segment = weir_writer_buf(writer, first)->len;
 	uint32_t total = segment, i;
@@ -45,7 +61,7 @@ static uint32_t run(struct weir_writer *writer, const union weir__udp_address *c
 		const uint32_t len = weir_writer_buf(writer, i)->len;
 
 		if (len == 0 || len > segment || total + len > PAYLOAD_MAX ||
-		    peer_of(to, i) != peer_of(to, first))
+		    peer_of(ways, i) != peer_of(ways, first) || fd_of(ways, i) != fd_of(ways, first))
 			break;
 		total += len;
 		if (len < segment)
@@ -55,10 +71,10 @@ static uint32_t run(struct weir_writer *writer, const union weir__udp_address *c
 }
 
 /* The same, as far as it is known to be possible. */
-static uint32_t bundle(struct weir__udp_sender *sender, struct weir_writer *writer,
-		       const union weir__udp_address *const *to, uint32_t first)
+static uint32_t bundle(struct weir__udp_sender *sender, struct weir_writer *writer, const struct ways *ways,
+		       uint32_t first)
 {
-	const uint32_t n = sender->gso ? run(writer, to, first) : 1;
+	const uint32_t n = sender->gso ? run(writer, ways, first) : 1;
 
 	if (n == 1 || weir_writer_buf(writer, first)->len <= sender->segment_max)
 		return n;
@@ -84,33 +100,38 @@ static void say_segment(struct msghdr *header, struct control *control, uint32_t
 }
 
 /* Why the packet need not be tried; -1: it is to be sent. */
-static int fault_of(struct weir_writer *writer, const union weir__udp_address *const *to, uint32_t i)
+static int fault_of(struct weir_writer *writer, const struct ways *ways, uint32_t i)
 {
-	if (to && !to[i])
+	if (ways->to && !ways->to[i])
 		return WEIR__UDP_NO_PEER;
 	/* An empty one would be lost at the end of a message, and be nothing to most receivers. */
 	return weir_writer_buf(writer, i)->len == 0 ? WEIR__UDP_EMPTY : -1;
 }
 
-/* The messages of the packets from the first on, up to one that cannot be sent. */
+static void say_peer(struct msghdr *header, const union weir_socket_address *peer)
+{
+	if (!peer)
+		return;
+	header->msg_name = (void *)(uintptr_t)peer;
+	header->msg_namelen = weir__socket_address_size(peer);
+}
+
+/* The messages of the packets from the first on, up to one that cannot be sent, or not by the same socket. */
 static void build(struct batch *batch, struct weir__udp_sender *sender, struct weir_writer *writer,
-		  const union weir__udp_address *const *to, uint32_t first)
+		  const struct ways *ways, uint32_t first)
 {
 	uint32_t i = first;
 
+	batch->fd = fd_of(ways, first);
 	for (batch->n = 0; i < writer->n; batch->n++) {
 		struct msghdr *header = &batch->headers[batch->n].msg_hdr;
 		uint32_t n;
 
-		if (fault_of(writer, to, i) >= 0)
+		if (fault_of(writer, ways, i) >= 0 || fd_of(ways, i) != batch->fd)
 			break;
-		n = bundle(sender, writer, to, i);
+		n = bundle(sender, writer, ways, i);
 		*header = (struct msghdr){ .msg_iov = &batch->iov[i], .msg_iovlen = n };
-		if (to) {
-			header->msg_name = (void *)(uintptr_t)to[i];
-			header->msg_namelen =
-				to[i]->any.sa_family == AF_INET6 ? sizeof(to[i]->ipv6) : sizeof(to[i]->ipv4);
-		}
+		say_peer(header, peer_of(ways, i));
 		if (n > 1)
 			say_segment(header, &batch->control[batch->n], weir_writer_buf(writer, i)->len);
 		batch->first[batch->n] = i;
@@ -198,8 +219,10 @@ static enum outcome failed(struct weir__udp_sender *sender, struct weir_writer *
 	const uint32_t first = batch->first[i];
 	const int reason = reason_of(error);
 
-	if (error == EAGAIN)
+	if (error == EAGAIN) {
+		sender->full = batch->fd;
 		return STOP;
+	}
 	if (packets_of(batch, i) > 1 && is_refusal(error)) {
 		unbundle(sender, weir_writer_buf(writer, first));
 		return AGAIN;
@@ -214,17 +237,16 @@ static enum outcome failed(struct weir__udp_sender *sender, struct weir_writer *
 }
 
 /* Sends the messages. *next is then the first packet that it is not done with. */
-static enum outcome flush(struct weir__udp *udp, struct weir_writer *writer, struct batch *batch,
+static enum outcome flush(struct weir__udp_sender *sender, struct weir_writer *writer, struct batch *batch,
 			  uint32_t *next)
 {
-	struct weir__udp_sender *sender = &udp->sender;
 	enum outcome outcome = DONE;
 	bool noticed = false;
 	uint32_t i = 0;
 
 	while (i < batch->n && outcome == DONE) {
 		const int n =
-			sendmmsg(udp->fd, batch->headers + i, batch->n - i, MSG_DONTWAIT | MSG_NOSIGNAL);
+			sendmmsg(batch->fd, batch->headers + i, batch->n - i, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n > 0) {
 			count_sent(sender, batch, i, i + (uint32_t)n);
@@ -245,20 +267,21 @@ static enum outcome flush(struct weir__udp *udp, struct weir_writer *writer, str
 }
 
 uint32_t weir__udp_send(struct weir__udp *udp, struct weir_writer *writer,
-			const union weir__udp_address *const *to)
+			const union weir_socket_address *const *to, const uint8_t *source)
 {
+	const struct ways ways = { udp, to, source };
 	struct batch batch;
 	uint32_t i = 0;
 
 	while (i < writer->n) {
-		const int fault = fault_of(writer, to, i);
+		const int fault = fault_of(writer, &ways, i);
 
 		if (fault >= 0) {
 			weir_writer_drop(writer, i++, (unsigned)fault);
 			continue;
 		}
-		build(&batch, &udp->sender, writer, to, i);
-		if (flush(udp, writer, &batch, &i) == STOP)
+		build(&batch, &udp->sender, writer, &ways, i);
+		if (flush(&udp->sender, writer, &batch, &i) == STOP)
 			break;
 	}
 	return i;

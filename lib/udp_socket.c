@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/sock_diag.h>
 #include <netinet/udp.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "netns.h"
+#include "socket_option.h"
 #include "udp_socket.h"
 
 #define RECEIVE_BUFFER (4u << 20)
@@ -18,47 +18,9 @@
 #define HEADERS_IPV4   28    /* IP and UDP */
 #define HEADERS_IPV6   48
 
-void weir__udp_address(union weir__udp_address *address, const struct weir__ip *ip, uint16_t port)
+void weir__udp_adapt(const struct weir__udp *udp, union weir_socket_address *address)
 {
-	memset(address, 0, sizeof(*address));
-	if (ip->family == 6) {
-		address->ipv6.sin6_family = AF_INET6;
-		address->ipv6.sin6_port = htons(port);
-		memcpy(&address->ipv6.sin6_addr, ip->bytes, 16);
-	} else {
-		address->ipv4.sin_family = AF_INET;
-		address->ipv4.sin_port = htons(port);
-		memcpy(&address->ipv4.sin_addr, ip->bytes, 4);
-	}
-}
-
-static socklen_t size_of(const union weir__udp_address *address)
-{
-	return address->any.sa_family == AF_INET6 ? sizeof(address->ipv6) : sizeof(address->ipv4);
-}
-
-static bool is_mapped(const union weir__udp_address *address)
-{
-	return address->any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&address->ipv6.sin6_addr);
-}
-
-/* An IPv4 address in its own form. */
-static union weir__udp_address unmap(const union weir__udp_address *address)
-{
-	union weir__udp_address plain = *address;
-
-	if (!is_mapped(address))
-		return plain;
-	memset(&plain, 0, sizeof(plain));
-	plain.ipv4.sin_family = AF_INET;
-	plain.ipv4.sin_port = address->ipv6.sin6_port;
-	memcpy(&plain.ipv4.sin_addr, address->ipv6.sin6_addr.s6_addr + 12, 4);
-	return plain;
-}
-
-void weir__udp_adapt(const struct weir__udp *udp, union weir__udp_address *address)
-{
-	const union weir__udp_address plain = *address;
+	const union weir_socket_address plain = *address;
 
 	if (udp->dual && plain.any.sa_family == AF_INET) {
 		memset(address, 0, sizeof(*address));
@@ -71,21 +33,7 @@ void weir__udp_adapt(const struct weir__udp *udp, union weir__udp_address *addre
 	}
 }
 
-const char *weir__udp_text(const union weir__udp_address *address, char text[WEIR__UDP_TEXT])
-{
-	const union weir__udp_address plain = unmap(address);
-	const bool ipv6 = plain.any.sa_family == AF_INET6;
-	char ip[INET6_ADDRSTRLEN];
-
-	inet_ntop(plain.any.sa_family,
-		  ipv6 ? (const void *)&plain.ipv6.sin6_addr : (const void *)&plain.ipv4.sin_addr, ip,
-		  sizeof(ip));
-	snprintf(text, WEIR__UDP_TEXT, ipv6 ? "[%s]:%u" : "%s:%u", ip,
-		 ntohs(ipv6 ? plain.ipv6.sin6_port : plain.ipv4.sin_port));
-	return text;
-}
-
-void weir__udp_local(const struct weir__udp *udp, union weir__udp_address *local)
+void weir__udp_local(const struct weir__udp *udp, union weir_socket_address *local)
 {
 	socklen_t size = sizeof(*local);
 
@@ -93,7 +41,7 @@ void weir__udp_local(const struct weir__udp *udp, union weir__udp_address *local
 	getsockname(udp->fd, &local->any, &size);
 }
 
-void weir__udp_remote(const struct weir__udp *udp, union weir__udp_address *remote)
+void weir__udp_remote(const struct weir__udp *udp, union weir_socket_address *remote)
 {
 	socklen_t size = sizeof(*remote);
 
@@ -103,104 +51,51 @@ void weir__udp_remote(const struct weir__udp *udp, union weir__udp_address *remo
 
 /* --- opening --- */
 
-static int set(int fd, int level, int option, int value, const char *name, struct weir_error *err)
-{
-	const char *advice = "";
-
-	if (setsockopt(fd, level, option, &value, sizeof(value)) == 0)
-		return 0;
-	if (errno == EPERM)
-		advice = ": this needs root or CAP_NET_ADMIN";
-	return weir_failed(err, -errno, "%s: %d: %s%s", name, value, strerror(errno), advice);
-}
-
-struct place {
-	int family;
-	int fd;
-};
-
-static int open_here(void *data)
-{
-	struct place *place = data;
-
-	place->fd = socket(place->family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	return place->fd < 0 ? -errno : 0;
-}
-
-/* A socket in the namespace, which takes the same way as all of this one. Returns it or a negative errno. */
 static int open_socket(const struct weir__udp *udp, int family, struct weir_error *err)
 {
-	struct place place = { family, -1 };
-	int rc = weir__netns_run(udp->netns, open_here, &place, err);
-
-	if (rc < 0)
-		return weir_failed(err, rc, "no socket: %s", strerror(-rc));
-	if (udp->device[0] &&
-	    setsockopt(place.fd, SOL_SOCKET, SO_BINDTODEVICE, udp->device, (socklen_t)strlen(udp->device)))
-		rc = weir_failed(err, -errno, "bind_device: '%s': %s", udp->device, strerror(errno));
-	if (rc == 0 && udp->mark)
-		rc = set(place.fd, SOL_SOCKET, SO_MARK, (int)udp->mark, "mark", err);
-	if (rc < 0)
-		close(place.fd);
-	return rc < 0 ? rc : place.fd;
+	return weir__socket_open(udp->netns, family, SOCK_DGRAM, udp->device, udp->mark, err);
 }
 
-/* Of a socket of IPv6, both: it may send IPv4 too. */
-static int set_both(int fd, int family, int ipv6, int ipv4, int value, const char *name,
-		    struct weir_error *err)
+/* RFC 6935. The kernel completes the checksums of segments, so there can be none without. */
+static int set_no_checksum(int fd, int family, struct weir_error *err)
 {
-	const int rc = family == AF_INET6 ? set(fd, IPPROTO_IPV6, ipv6, value, name, err) : 0;
+	int rc = weir__socket_set(fd, SOL_SOCKET, SO_NO_CHECK, 1, "no_checksum", err);
 
-	return rc ? rc : set(fd, IPPROTO_IP, ipv4, value, name, err);
-}
-
-static int set_header(const struct weir__udp *udp, const struct weir__udp_options *options, int family,
-		      struct weir_error *err)
-{
-	int rc = 0;
-
-	if (family == AF_INET6)
-		rc = set(udp->fd, IPPROTO_IPV6, IPV6_V6ONLY, !udp->dual, "local", err);
-	if (rc == 0 && options->dscp)
-		rc = set_both(udp->fd, family, IPV6_TCLASS, IP_TOS, (int)options->dscp << 2, "dscp", err);
-	if (rc == 0 && options->ttl)
-		rc = set_both(udp->fd, family, IPV6_UNICAST_HOPS, IP_TTL, (int)options->ttl, "ttl", err);
-	if (rc == 0 && options->df)
-		rc = set_both(udp->fd, family, IPV6_MTU_DISCOVER, IP_MTU_DISCOVER, IP_PMTUDISC_DO, "df", err);
+	if (rc == 0 && family == AF_INET6)
+		rc = weir__socket_set(fd, IPPROTO_UDP, UDP_NO_CHECK6_TX, 1, "no_checksum", err);
+	if (rc == 0 && family == AF_INET6)
+		rc = weir__socket_set(fd, IPPROTO_UDP, UDP_NO_CHECK6_RX, 1, "no_checksum", err);
 	return rc;
 }
 
-/*
- * The kernel doubles the value, because it charges what it needs itself for each packet. Who may, is not
- * bound by net.core.rmem_max and wmem_max.
- */
-static int set_buffer(int fd, int option, int force, uint32_t wanted, uint32_t bytes, const char *name,
+static int set_header(const struct weir__udp *udp, int fd, const struct weir__udp_options *options,
 		      struct weir_error *err)
 {
-	const int value = (int)(wanted ? wanted : bytes);
-	socklen_t size = sizeof(int);
-	int has = 0;
+	const int family = options->local.any.sa_family;
+	int rc = 0;
 
-	if (setsockopt(fd, SOL_SOCKET, force, &value, sizeof(value)) &&
-	    setsockopt(fd, SOL_SOCKET, option, &value, sizeof(value)))
-		return weir_failed(err, -errno, "%s: %d: %s", name, value, strerror(errno));
-	if (getsockopt(fd, SOL_SOCKET, option, &has, &size))
-		return weir_failed(err, -errno, "%s: %s", name, strerror(errno));
-	if (wanted && has / 2 < value)
-		return weir_invalid(err, name, "%u: the system allows %d: raise net.core.%s_max", wanted,
-				    has / 2, option == SO_RCVBUF ? "rmem" : "wmem");
-	return 0;
+	if (family == AF_INET6)
+		rc = weir__socket_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !udp->dual, "local", err);
+	if (rc == 0 && options->dscp)
+		rc = weir__socket_set_dscp(fd, family, options->dscp, err);
+	if (rc == 0 && options->ttl)
+		rc = weir__socket_set_both(fd, family, IPV6_UNICAST_HOPS, IP_TTL, (int)options->ttl, "ttl",
+					   err);
+	if (rc == 0 && options->df)
+		rc = weir__socket_set_both(fd, family, IPV6_MTU_DISCOVER, IP_MTU_DISCOVER, IP_PMTUDISC_DO,
+					   "df", err);
+	if (rc == 0 && options->no_checksum)
+		rc = set_no_checksum(fd, family, err);
+	return rc;
 }
 
 static int set_buffers(const struct weir__udp *udp, const struct weir__udp_options *options,
 		       struct weir_error *err)
 {
-	const int rc = set_buffer(udp->fd, SO_RCVBUF, SO_RCVBUFFORCE, options->receive_buffer, RECEIVE_BUFFER,
-				  "receive_buffer", err);
+	const int rc =
+		weir__socket_set_buffer(udp->fd, SO_RCVBUF, options->receive_buffer, RECEIVE_BUFFER, err);
 
-	return rc ? rc
-		  : set_buffer(udp->fd, SO_SNDBUF, SO_SNDBUFFORCE, options->send_buffer, SEND_BUFFER,
-			       "send_buffer", err);
+	return rc ? rc : weir__socket_set_buffer(udp->fd, SO_SNDBUF, options->send_buffer, SEND_BUFFER, err);
 }
 
 /* What came from anybody between bind() and connect() is still there afterwards. */
@@ -212,27 +107,64 @@ static void forget_strangers(int fd)
 		;
 }
 
-static int join(struct weir__udp *udp, const struct weir__udp_options *options, struct weir_error *err)
+/* Binds it to this port of the local address, and connects it. */
+static int join(struct weir__udp *udp, int fd, const struct weir__udp_options *options, in_port_t port,
+		struct weir_error *err)
 {
-	union weir__udp_address local = options->local, remote = options->remote, bound;
-	char here[WEIR__UDP_TEXT], there[WEIR__UDP_TEXT];
+	union weir_socket_address local = options->local, remote = options->remote;
+	char here[WEIR_SESSION_TEXT], there[WEIR_SESSION_TEXT];
 
+	local.ipv4.sin_port = port; /* which has the same place in both */
 	weir__udp_adapt(udp, &local);
 	weir__udp_adapt(udp, &remote);
-	if (bind(udp->fd, &local.any, size_of(&local)))
-		return weir_failed(err, -errno, "local: '%s': %s", weir__udp_text(&local, here),
+	if (bind(fd, &local.any, weir__socket_address_size(&local)))
+		return weir_failed(err, -errno, "local: '%s': %s", weir_socket_address_text(&local, here),
 				   strerror(errno));
-	if (!udp->connected)
-		return 0;
-	if (connect(udp->fd, &remote.any, size_of(&remote)))
-		return weir_failed(err, -errno, "remote: '%s' from '%s': %s", weir__udp_text(&remote, there),
-				   weir__udp_text(&local, here), strerror(errno));
-	weir__udp_local(udp, &bound);
-	if (weir__udp_same(&bound, &remote))
+	if (udp->connected && connect(fd, &remote.any, weir__socket_address_size(&remote)))
+		return weir_failed(err, -errno, "remote: '%s' from '%s': %s",
+				   weir_socket_address_text(&remote, there),
+				   weir_socket_address_text(&local, here), strerror(errno));
+	return 0;
+}
+
+static int join_main(struct weir__udp *udp, const struct weir__udp_options *options, struct weir_error *err)
+{
+	union weir_socket_address local, remote;
+	char text[WEIR_SESSION_TEXT];
+	int rc = join(udp, udp->fd, options, options->local.ipv4.sin_port, err);
+
+	if (rc < 0 || !udp->connected)
+		return rc;
+	weir__udp_local(udp, &local);
+	weir__udp_remote(udp, &remote);
+	if (weir_socket_same(&local, &remote))
 		return weir_failed(err, -EINVAL, "remote: '%s' is the socket itself",
-				   weir__udp_text(&remote, there));
+				   weir_socket_address_text(&remote, text));
 	forget_strangers(udp->fd);
 	return 0;
+}
+
+/* Further ports to send from. What comes to them is not read, so it may not take memory. */
+static int open_sources(struct weir__udp *udp, const struct weir__udp_options *options,
+			struct weir_error *err)
+{
+	const int none = 0;
+	int rc = 0;
+
+	while (rc == 0 && udp->n_sources < options->sources) {
+		const int fd = open_socket(udp, options->local.any.sa_family, err);
+
+		if (fd < 0)
+			return fd;
+		udp->sources[udp->n_sources++] = fd;
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &none, sizeof(none));
+		rc = set_header(udp, fd, options, err);
+		if (rc == 0)
+			rc = join(udp, fd, options, 0, err);
+		if (rc == 0)
+			rc = weir__socket_set_buffer(fd, SO_SNDBUF, options->send_buffer, SEND_BUFFER, err);
+	}
+	return rc;
 }
 
 /* Old kernels have neither; then each packet travels by itself. */
@@ -240,8 +172,8 @@ static void set_offloads(struct weir__udp *udp, const struct weir__udp_options *
 {
 	const int on = 1, off = 0;
 
-	udp->sender.gso =
-		!options->no_gso && setsockopt(udp->fd, IPPROTO_UDP, UDP_SEGMENT, &off, sizeof(off)) == 0;
+	udp->sender.gso = !options->no_gso && !options->no_checksum &&
+			  setsockopt(udp->fd, IPPROTO_UDP, UDP_SEGMENT, &off, sizeof(off)) == 0;
 	udp->sender.segment_max = udp->sender.gso ? WEIR__UDP_MESSAGE : 0;
 	if (!options->no_gro)
 		setsockopt(udp->fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on));
@@ -273,22 +205,23 @@ static int find_device(struct weir__udp *udp, const char *device, struct weir_er
 
 static int set_up(struct weir__udp *udp, const struct weir__udp_options *options, struct weir_error *err)
 {
-	const int family = options->local.any.sa_family;
 	int rc = 0;
 
 	if (options->netns)
 		rc = udp->netns = weir__netns_open(options->netns, err);
 	if (rc >= 0)
-		rc = udp->fd = open_socket(udp, family, err);
+		rc = udp->fd = open_socket(udp, options->local.any.sa_family, err);
 	if (rc >= 0)
 		rc = udp->device[0] ? find_device(udp, options->bind_device, err) : 0;
 	if (rc == 0)
-		rc = set_header(udp, options, family, err);
+		rc = set_header(udp, udp->fd, options, err);
 	if (rc == 0)
-		rc = join(udp, options, err);
+		rc = join_main(udp, options, err);
 	/* Not before: until then, strangers can fill it. */
 	if (rc == 0)
 		rc = set_buffers(udp, options, err);
+	if (rc == 0)
+		rc = open_sources(udp, options, err);
 	if (rc == 0)
 		set_offloads(udp, options);
 	return rc == 0 ? make_slots(udp, err) : rc;
@@ -317,6 +250,8 @@ void weir__udp_close(struct weir__udp *udp)
 {
 	if (udp->receiver.slots)
 		munmap(udp->receiver.slots, SLOTS_SIZE);
+	while (udp->n_sources)
+		close(udp->sources[--udp->n_sources]);
 	if (udp->fd >= 0)
 		close(udp->fd);
 	if (udp->netns >= 0)
@@ -326,23 +261,23 @@ void weir__udp_close(struct weir__udp *udp)
 /* --- what the kernel knows --- */
 
 /* Only a connected socket is told the MTU of its way, so this asks by one of its own. */
-int weir__udp_mtu(const struct weir__udp *udp, const union weir__udp_address *to, uint32_t *bytes,
+int weir__udp_mtu(const struct weir__udp *udp, const union weir_socket_address *to, uint32_t *bytes,
 		  struct weir_error *err)
 {
-	const union weir__udp_address plain = unmap(to);
+	const union weir_socket_address plain = weir__socket_address_plain(to);
 	const int family = plain.any.sa_family;
 	const int fd = open_socket(udp, family, err);
-	char text[WEIR__UDP_TEXT];
+	char text[WEIR_SESSION_TEXT];
 	socklen_t size = sizeof(int);
 	int mtu = 0, rc = 0;
 
 	if (fd < 0)
 		return fd;
-	if (connect(fd, &plain.any, size_of(&plain)) ||
+	if (connect(fd, &plain.any, weir__socket_address_size(&plain)) ||
 	    getsockopt(fd, family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP,
 		       family == AF_INET6 ? IPV6_MTU : IP_MTU, &mtu, &size))
-		rc = weir_failed(err, -errno, "the MTU of the way to %s: %s", weir__udp_text(&plain, text),
-				 strerror(errno));
+		rc = weir_failed(err, -errno, "the MTU of the way to %s: %s",
+				 weir_socket_address_text(&plain, text), strerror(errno));
 	close(fd);
 	if (rc == 0)
 		*bytes = (uint32_t)mtu - (family == AF_INET6 ? HEADERS_IPV6 : HEADERS_IPV4);

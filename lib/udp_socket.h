@@ -13,29 +13,21 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <weir/endpoint.h>
+#include <weir/socket.h>
 
-#include "address.h"
+#include "socket_address.h"
 
-#define WEIR__UDP_TEXT    64    /* "[address]:port" */
 #define WEIR__UDP_MESSAGE 65536 /* bytes of a message that was received, and one more than it may have */
 
-union weir__udp_address {
-	struct sockaddr any;
-	struct sockaddr_in ipv4;
-	struct sockaddr_in6 ipv6;
-	uint32_t words[7]; /* all of it: those of IPv4 end in zeros, also where they come from the kernel */
-};
-
-_Static_assert(sizeof(union weir__udp_address) == 28, "words are the whole address");
-
 struct weir__udp_options {
-	union weir__udp_address local;        /* of the family of remote, unless it is [::] */
-	union weir__udp_address remote;       /* family 0: not connected */
+	union weir_socket_address local;      /* of the family of remote, unless it is [::] */
+	union weir_socket_address remote;     /* family 0: not connected */
 	uint32_t receive_buffer, send_buffer; /* 0: as much as is good, if the system allows it */
 	bool no_gso, no_gro;
 	uint32_t dscp, ttl, mark; /* 0: the system's */
 	bool df;
+	bool no_checksum;
+	unsigned sources;                /* further sockets to send from */
 	const char *bind_device, *netns; /* or NULL */
 };
 
@@ -45,6 +37,7 @@ struct weir__udp_sender {
 	uint32_t refusals;    /* of messages of several packets, since one was taken */
 	uint32_t alone;       /* packets that could have had company but for segment_max */
 	bool gso;             /* there was no reason yet to do without */
+	int full;             /* the descriptor that took no more, when a call took less than it was given */
 
 	uint64_t messages;  /* of several packets */
 	uint64_t segments;  /* packets that they had */
@@ -70,7 +63,7 @@ struct weir__udp_receiver {
 	uint32_t room; /* bytes of each message that lie in a buffer of the reader, the rest in its slot; 0:
 			  all in the slot */
 	struct weir__udp_message message[WEIR_VECTOR_SIZE];
-	union weir__udp_address from[WEIR_VECTOR_SIZE];
+	union weir_socket_address from[WEIR_VECTOR_SIZE];
 
 	uint64_t messages; /* of several packets */
 	uint64_t segments; /* packets that they had */
@@ -86,7 +79,9 @@ struct weir__udp {
 	uint32_t mark;
 	char device[IFNAMSIZ];
 	struct weir__udp_sender sender;
-	char apart[64]; /* each of them changes with every vector */
+	unsigned n_sources;
+	int sources[WEIR_SOCKET_SOURCES]; /* descriptors to send from besides fd */
+	char apart[64];                   /* each of them changes with every vector */
 	struct weir__udp_receiver receiver;
 };
 
@@ -95,38 +90,21 @@ struct weir__udp {
 int weir__udp_open(struct weir__udp *udp, const struct weir__udp_options *options, struct weir_error *err);
 void weir__udp_close(struct weir__udp *udp);
 
-/* An address in general, and as this socket knows it. */
-void weir__udp_address(union weir__udp_address *address, const struct weir__ip *ip, uint16_t port);
-void weir__udp_adapt(const struct weir__udp *udp, union weir__udp_address *address);
-const char *weir__udp_text(const union weir__udp_address *address, char text[WEIR__UDP_TEXT]);
-
-static inline bool weir__udp_same(const union weir__udp_address *a, const union weir__udp_address *b)
-{
-	uint32_t differs = 0;
-
-	for (unsigned i = 0; i < 7; i++)
-		differs |= a->words[i] ^ b->words[i];
-	return !differs;
-}
+/* An address as this socket knows it. */
+void weir__udp_adapt(const struct weir__udp *udp, union weir_socket_address *address);
 
 /* The address that the socket has, and that which it is connected to. */
-void weir__udp_local(const struct weir__udp *udp, union weir__udp_address *local);
-void weir__udp_remote(const struct weir__udp *udp, union weir__udp_address *remote);
+void weir__udp_local(const struct weir__udp *udp, union weir_socket_address *local);
+void weir__udp_remote(const struct weir__udp *udp, union weir_socket_address *remote);
 
 /* Bytes of a packet that goes there in one piece. Control threads. */
-int weir__udp_mtu(const struct weir__udp *udp, const union weir__udp_address *to, uint32_t *bytes,
+int weir__udp_mtu(const struct weir__udp *udp, const union weir_socket_address *to, uint32_t *bytes,
 		  struct weir_error *err);
 
 /* What the kernel dropped because the receive buffer was full. */
 int weir__udp_drops(const struct weir__udp *udp, uint64_t *packets, struct weir_error *err);
 
 /* --- receiving --- */
-
-struct weir__udp_datagram {
-	uint8_t *bytes;
-	uint32_t len;
-	const union weir__udp_address *from; /* of a connected socket, meaningless */
-};
 
 /* Begins a turn of a reader: what follows receives at most as many messages as it may read packets. */
 static inline void weir__udp_begin(struct weir__udp *udp, const struct weir_reader *reader)
@@ -138,15 +116,21 @@ static inline void weir__udp_begin(struct weir__udp *udp, const struct weir_read
  * The next packet, which is then to be taken or skipped. Returns 1; 0: there is none now; or the negative
  * errno that the socket died of.
  */
-int weir__udp_next(struct weir__udp *udp, struct weir_reader *reader, struct weir__udp_datagram *datagram);
+int weir__udp_next(struct weir__udp *udp, struct weir_reader *reader, struct weir_datagram *datagram);
 
 /*
- * Puts the first len bytes of it into the reader. *buf is the packet, or NULL if the engine dropped it for
- * its length. Returns false if there is no buffer for it now: it stays the next one.
+ * Puts the bytes from offset on, len of them, into the reader. *buf is the packet, or NULL if the engine
+ * dropped it for its length. Returns false if there is no buffer for it now: it stays the next one.
  */
-bool weir__udp_take(struct weir__udp *udp, struct weir_reader *reader,
-		    const struct weir__udp_datagram *datagram, uint32_t len, struct weir_buf **buf);
-void weir__udp_skip(struct weir__udp *udp, const struct weir__udp_datagram *datagram);
+bool weir__udp_take(struct weir__udp *udp, struct weir_reader *reader, const struct weir_datagram *datagram,
+		    uint32_t offset, uint32_t len, struct weir_buf **buf);
+void weir__udp_skip(struct weir__udp *udp, const struct weir_datagram *datagram);
+
+/*
+ * Ends a turn of somebody who may have left packets that there was room for: their bytes do not stay in
+ * buffers of the reader.
+ */
+void weir__udp_end(struct weir__udp *udp, const struct weir_reader *reader);
 
 /* Whether packets were received that are still to be read: poll() knows nothing of them. */
 static inline bool weir__udp_pending(const struct weir__udp *udp)
@@ -156,16 +140,17 @@ static inline bool weir__udp_pending(const struct weir__udp *udp)
 
 /* --- sending --- */
 
-/* The first reasons of each type that calls weir__udp_send(); its own follow from WEIR__UDP_REASONS_N on. */
+/* The first reasons of each type that calls weir__udp_send(), sessions among them; its own follow from
+ * WEIR__UDP_REASONS_N on. */
 enum {
-	WEIR__UDP_EMPTY,
-	WEIR__UDP_TOO_LONG,
-	WEIR__UDP_NO_MEMORY,
-	WEIR__UDP_REFUSED,
-	WEIR__UDP_UNREACHABLE,
-	WEIR__UDP_FORBIDDEN,
-	WEIR__UDP_INVALID,
-	WEIR__UDP_NO_PEER,
+	WEIR__UDP_EMPTY = WEIR_SESSION_EMPTY,
+	WEIR__UDP_TOO_LONG = WEIR_SESSION_TOO_LONG,
+	WEIR__UDP_NO_MEMORY = WEIR_SESSION_NO_MEMORY,
+	WEIR__UDP_REFUSED = WEIR_SESSION_REFUSED,
+	WEIR__UDP_UNREACHABLE = WEIR_SESSION_UNREACHABLE,
+	WEIR__UDP_FORBIDDEN = WEIR_SESSION_FORBIDDEN,
+	WEIR__UDP_INVALID = WEIR_SESSION_INVALID,
+	WEIR__UDP_NO_PEER = WEIR_SESSION_NO_PEER,
 	WEIR__UDP_REASONS_N,
 };
 
@@ -185,9 +170,10 @@ bool weir__udp_is_notice(int error);
 
 /*
  * Sends the packets of a writer: packet i to to[i], where the same peer has the same pointer, and NULL is
- * dropped. A connected socket: to is NULL. To be returned by the type's write().
+ * dropped, from socket source[i] % (n_sources + 1), 0 being fd. A connected socket: to is NULL. source NULL:
+ * all from fd. To be returned by the type's write().
  */
 uint32_t weir__udp_send(struct weir__udp *udp, struct weir_writer *writer,
-			const union weir__udp_address *const *to);
+			const union weir_socket_address *const *to, const uint8_t *source);
 
 #endif

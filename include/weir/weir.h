@@ -38,5 +38,6 @@
 #include <weir/tun.h>
 #include <weir/tun_queue.h>
 #include <weir/udp.h>
+#include <weir/vxlan.h>
 
 #endif

@@ -83,7 +83,7 @@ static int open_peers(struct state *state, const struct weir_udp *options, struc
 		n++;
 	rc = weir__udp_peers_open(&state->peers, n, learned, seconds * NS, err);
 	for (uint32_t i = 0; rc == 0 && i < n; i++) {
-		union weir__udp_address address;
+		union weir_socket_address address;
 
 		weir__udp_check_peer("peers", options->peers[i], &address, err);
 		weir__udp_adapt(&state->udp, &address);
@@ -135,7 +135,7 @@ struct finding {
 };
 
 /* Last, so that only who sends packets is learned. */
-static void find_peer(struct state *state, const union weir__udp_address *from, uint64_t now,
+static void find_peer(struct state *state, const union weir_socket_address *from, uint64_t now,
 		      struct finding *finding)
 {
 	struct weir__udp_peers *peers = &state->peers;
@@ -149,7 +149,7 @@ static void find_peer(struct state *state, const union weir__udp_address *from, 
 		finding->reason = state->learn ? PEERS_FULL : UNKNOWN_PEER;
 }
 
-static struct finding look_at(struct state *state, const struct weir__udp_datagram *datagram, uint64_t now)
+static struct finding look_at(struct state *state, const struct weir_datagram *datagram, uint64_t now)
 {
 	struct finding finding = { .reason = -1, .ip.length = datagram->len };
 
@@ -167,8 +167,7 @@ static struct finding look_at(struct state *state, const struct weir__udp_datagr
 }
 
 /* Returns false if there is no buffer for it now. */
-static bool deliver(struct state *state, struct weir_reader *reader,
-		    const struct weir__udp_datagram *datagram)
+static bool deliver(struct state *state, struct weir_reader *reader, const struct weir_datagram *datagram)
 {
 	const struct finding finding = look_at(state, datagram, reader->now);
 	struct weir_buf *buf;
@@ -178,7 +177,7 @@ static bool deliver(struct state *state, struct weir_reader *reader,
 		weir__udp_skip(&state->udp, datagram);
 		return true;
 	}
-	if (!weir__udp_take(&state->udp, reader, datagram, finding.ip.length, &buf))
+	if (!weir__udp_take(&state->udp, reader, datagram, 0, finding.ip.length, &buf))
 		return false;
 	weir_count(&state->trimmed, finding.ip.length < datagram->len);
 	if (buf) {
@@ -191,7 +190,7 @@ static bool deliver(struct state *state, struct weir_reader *reader,
 static int udp_read(void *memory, struct weir_reader *reader)
 {
 	struct state *state = memory;
-	struct weir__udp_datagram datagram;
+	struct weir_datagram datagram;
 	int rc;
 
 	if (state->learn)
@@ -216,12 +215,12 @@ static bool udp_arm(void *memory)
 static uint32_t udp_write(void *memory, struct weir_writer *writer)
 {
 	struct state *state = memory;
-	union weir__udp_address addresses[WEIR_VECTOR_SIZE];
-	const union weir__udp_address *to[WEIR_VECTOR_SIZE];
+	union weir_socket_address addresses[WEIR_VECTOR_SIZE];
+	const union weir_socket_address *to[WEIR_VECTOR_SIZE];
 	uint32_t last = 0;
 
 	if (state->udp.connected)
-		return weir__udp_send(&state->udp, writer, NULL);
+		return weir__udp_send(&state->udp, writer, NULL, NULL);
 	for (uint32_t i = 0; i < writer->n; i++) {
 		const uint32_t peer = weir_writer_buf(writer, i)->peer;
 
@@ -232,7 +231,7 @@ static uint32_t udp_write(void *memory, struct weir_writer *writer)
 											    : NULL;
 		last = peer;
 	}
-	return weir__udp_send(&state->udp, writer, to);
+	return weir__udp_send(&state->udp, writer, to, NULL);
 }
 
 /* --- for the application --- */
@@ -240,14 +239,14 @@ static uint32_t udp_write(void *memory, struct weir_writer *writer)
 int weir_udp_local(const void *udp, char text[WEIR_UDP_TEXT])
 {
 	const struct state *state = udp;
-	union weir__udp_address local;
+	union weir_socket_address local;
 
 	weir__udp_local(&state->udp, &local);
-	weir__udp_text(&local, text);
+	weir_socket_address_text(&local, text);
 	return 0;
 }
 
-static int address_of(const struct state *state, uint32_t number, union weir__udp_address *address)
+static int address_of(const struct state *state, uint32_t number, union weir_socket_address *address)
 {
 	if (!state->udp.connected)
 		return weir__udp_peers_address(&state->peers, number, address) ? 0 : -ENOENT;
@@ -259,18 +258,18 @@ static int address_of(const struct state *state, uint32_t number, union weir__ud
 
 int weir_udp_peer(const void *udp, uint32_t number, char text[WEIR_UDP_TEXT])
 {
-	union weir__udp_address address;
+	union weir_socket_address address;
 	const int rc = address_of(udp, number, &address);
 
 	if (rc == 0)
-		weir__udp_text(&address, text);
+		weir_socket_address_text(&address, text);
 	return rc;
 }
 
 int weir_udp_find(const void *udp, const char *text, uint32_t *number)
 {
 	const struct state *state = udp;
-	union weir__udp_address address, remote;
+	union weir_socket_address address, remote;
 
 	if (weir__udp_check_peer("address", text, &address, NULL))
 		return -EINVAL;
@@ -278,7 +277,7 @@ int weir_udp_find(const void *udp, const char *text, uint32_t *number)
 	if (state->udp.connected) {
 		weir__udp_remote(&state->udp, &remote);
 		*number = 0;
-		return weir__udp_same(&address, &remote) ? 0 : -ENOENT;
+		return weir_socket_same(&address, &remote) ? 0 : -ENOENT;
 	}
 	*number = weir__udp_peers_find(&state->peers, &address);
 	return *number ? 0 : -ENOENT;
@@ -287,7 +286,7 @@ int weir_udp_find(const void *udp, const char *text, uint32_t *number)
 int weir_udp_mtu(const void *udp, uint32_t number, uint32_t *bytes, struct weir_error *err)
 {
 	const struct state *state = udp;
-	union weir__udp_address address;
+	union weir_socket_address address;
 
 	if (address_of(state, number, &address))
 		return weir_failed(err, -ENOENT, "no peer has the number %u", number);

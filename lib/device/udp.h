@@ -21,7 +21,7 @@ static inline uint32_t weir__udp_learned(const struct weir_udp *options)
 int weir__udp_check(const struct weir_udp *options, struct weir__udp_options *socket, struct weir_error *err);
 
 /* The address of a peer. Returns 0 or -EINVAL. */
-int weir__udp_check_peer(const char *field, const char *text, union weir__udp_address *address,
+int weir__udp_check_peer(const char *field, const char *text, union weir_socket_address *address,
 			 struct weir_error *err);
 
 #endif

@@ -13,7 +13,7 @@
 /* Every check returns 0 or -EINVAL, so results are joined by |=. */
 
 /* Returns whether it is one. */
-static bool parse(const char *field, const char *text, union weir__udp_address *address,
+static bool parse(const char *field, const char *text, union weir_socket_address *address,
 		  struct weir_error *err)
 {
 	struct weir__ip ip;
@@ -23,31 +23,31 @@ static bool parse(const char *field, const char *text, union weir__udp_address *
 		weir_invalid(err, field, "'%s' is not IPV4:PORT or [IPV6]:PORT", text ? text : "");
 		return false;
 	}
-	weir__udp_address(address, &ip, port);
+	weir__socket_address(address, &ip, port);
 	if (address->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&address->ipv6.sin6_addr))
 		return true;
 	weir_invalid(err, field, "'%s' is an IPv4 address: write it as one", text);
 	return false;
 }
 
-static bool is_unspecified(const union weir__udp_address *address)
+static bool is_unspecified(const union weir_socket_address *address)
 {
 	return address->any.sa_family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&address->ipv6.sin6_addr)
 						  : address->ipv4.sin_addr.s_addr == INADDR_ANY;
 }
 
-static bool is_group(const union weir__udp_address *address)
+static bool is_group(const union weir_socket_address *address)
 {
 	return address->any.sa_family == AF_INET6 ? IN6_IS_ADDR_MULTICAST(&address->ipv6.sin6_addr)
 						  : ntohl(address->ipv4.sin_addr.s_addr) >= 0xe0000000;
 }
 
-static bool is_link_local(const union weir__udp_address *address)
+static bool is_link_local(const union weir_socket_address *address)
 {
 	return address->any.sa_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&address->ipv6.sin6_addr);
 }
 
-int weir__udp_check_peer(const char *field, const char *text, union weir__udp_address *address,
+int weir__udp_check_peer(const char *field, const char *text, union weir_socket_address *address,
 			 struct weir_error *err)
 {
 	if (!parse(field, text, address, err))
@@ -65,7 +65,7 @@ int weir__udp_check_peer(const char *field, const char *text, union weir__udp_ad
 
 /* Whether a socket with that local address can have this peer. */
 static int check_reach(const struct weir_udp *options, const char *field, const char *text,
-		       const union weir__udp_address *peer, const union weir__udp_address *local,
+		       const union weir_socket_address *peer, const union weir_socket_address *local,
 		       struct weir_error *err)
 {
 	const bool dual = local->any.sa_family == AF_INET6 && is_unspecified(local);
@@ -79,7 +79,8 @@ static int check_reach(const struct weir_udp *options, const char *field, const 
 	return 0;
 }
 
-static int check_local(const struct weir_udp *options, union weir__udp_address *local, struct weir_error *err)
+static int check_local(const struct weir_udp *options, union weir_socket_address *local,
+		       struct weir_error *err)
 {
 	if (!parse("local", options->local, local, err))
 		return -EINVAL;
@@ -107,11 +108,11 @@ static int check_remote(const struct weir_udp *options, struct weir__udp_options
 	return rc;
 }
 
-static int check_one_peer(const struct weir_udp *options, unsigned i, const union weir__udp_address *local,
+static int check_one_peer(const struct weir_udp *options, unsigned i, const union weir_socket_address *local,
 			  struct weir_error *err)
 {
 	const char *text = options->peers[i];
-	union weir__udp_address peer, other;
+	union weir_socket_address peer, other;
 	char field[32];
 	int rc;
 
@@ -121,12 +122,12 @@ static int check_one_peer(const struct weir_udp *options, unsigned i, const unio
 		rc = check_reach(options, field, text, &peer, local, err);
 	for (unsigned k = 0; rc == 0 && k < i; k++)
 		if (weir__udp_check_peer(field, options->peers[k], &other, NULL) == 0 &&
-		    weir__udp_same(&peer, &other))
+		    weir_socket_same(&peer, &other))
 			rc = weir_invalid(err, field, "'%s' is there twice", text);
 	return rc;
 }
 
-static int check_peers(const struct weir_udp *options, const union weir__udp_address *local,
+static int check_peers(const struct weir_udp *options, const union weir_socket_address *local,
 		       struct weir_error *err)
 {
 	const uint32_t learned = weir__udp_learned(options);

@@ -9,9 +9,9 @@
 
 static struct weir__udp_peers peers;
 
-static const union weir__udp_address *address(uint32_t host, uint16_t port)
+static const union weir_socket_address *address(uint32_t host, uint16_t port)
 {
-	static union weir__udp_address result;
+	static union weir_socket_address result;
 
 	memset(&result, 0, sizeof(result));
 	result.ipv4.sin_family = AF_INET;
@@ -29,14 +29,15 @@ static void open_peers(uint32_t configured, uint32_t learned)
 
 static bool number_is(uint32_t number, uint32_t host, uint16_t port)
 {
-	union weir__udp_address there;
+	union weir_socket_address there;
 
-	return weir__udp_peers_address(&peers, number, &there) && weir__udp_same(&there, address(host, port));
+	return weir__udp_peers_address(&peers, number, &there) &&
+	       weir_socket_same(&there, address(host, port));
 }
 
 static void configured_peers_are_numbered(void **state)
 {
-	union weir__udp_address there;
+	union weir_socket_address there;
 
 	(void)state;
 	open_peers(100, 0);
@@ -149,7 +150,8 @@ static void numbers_come_again_late(void **state)
 
 static void both_families_are_peers(void **state)
 {
-	union weir__udp_address here = { .ipv6 = { .sin6_family = AF_INET6, .sin6_port = htons(5) } }, there;
+	union weir_socket_address here = { .ipv6 = { .sin6_family = AF_INET6, .sin6_port = htons(5) } },
+				  there;
 
 	(void)state;
 	assert_int_equal(weir__udp_peers_open(&peers, 0, 300, AGE, NULL), 0);
@@ -160,7 +162,7 @@ static void both_families_are_peers(void **state)
 		number = weir__udp_peers_learn(&peers, &here, 0);
 		assert_int_equal(weir__udp_peers_seen(&peers, &here, 0), number);
 		assert_true(weir__udp_peers_address(&peers, number, &there));
-		assert_true(weir__udp_same(&here, &there));
+		assert_true(weir_socket_same(&here, &there));
 	}
 	weir__udp_peers_close(&peers);
 }
@@ -178,7 +180,7 @@ static void *look_up(void *data)
 
 	while (!__atomic_load_n(&hands->stop, __ATOMIC_RELAXED)) {
 		const uint32_t number = __atomic_load_n(&hands->number, __ATOMIC_ACQUIRE);
-		union weir__udp_address there;
+		union weir_socket_address there;
 
 		if (!weir__udp_peers_address(&peers, number, &there))
 			continue;
@@ -203,7 +205,7 @@ static void a_number_never_has_another_address(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, look_up, &hands), 0);
 	while (__atomic_load_n(&hands.found, __ATOMIC_RELAXED) < 1000) {
 		const uint32_t next = last + 0x10000;
-		union weir__udp_address there = { .words = { [1] = next, [6] = ~next } };
+		union weir_socket_address there = { .words = { [1] = next, [6] = ~next } };
 
 		now += AGE;
 		weir__udp_peers_forget(&peers, now);

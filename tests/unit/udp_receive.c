@@ -132,7 +132,7 @@ static unsigned skip_each; /* so many: each packet of that number is skipped; 0:
 
 static int read_packets(void *state, struct weir_reader *reader)
 {
-	struct weir__udp_datagram datagram;
+	struct weir_datagram datagram;
 	unsigned n = 0;
 	int rc;
 
@@ -147,7 +147,7 @@ static int read_packets(void *state, struct weir_reader *reader)
 			weir__udp_skip(&udp, &datagram);
 			continue;
 		}
-		if (!weir__udp_take(&udp, reader, &datagram, datagram.len, &buf))
+		if (!weir__udp_take(&udp, reader, &datagram, 0, datagram.len, &buf))
 			return 0;
 		if (buf)
 			compare(buf->data, buf->len);

@@ -106,9 +106,9 @@ static void add(unsigned n, uint32_t len)
 		io_add(&io, bytes, len);
 }
 
-static uint32_t send_all(const union weir__udp_address *const *to)
+static uint32_t send_all(const union weir_socket_address *const *to)
 {
-	return weir__udp_send(&udp, &io.writer, to);
+	return weir__udp_send(&udp, &io.writer, to, NULL);
 }
 
 static void sent_is(unsigned i, unsigned packets, size_t total)
@@ -177,9 +177,9 @@ static void a_message_is_no_longer_than_a_datagram(void **state)
 
 static void a_message_goes_to_one_peer(void **state)
 {
-	static const union weir__udp_address a = { .ipv4 = { .sin_family = AF_INET } };
-	static const union weir__udp_address b = { .ipv6 = { .sin6_family = AF_INET6 } };
-	const union weir__udp_address *const to[] = { &a, &a, &b, &a, NULL, &a, &a };
+	static const union weir_socket_address a = { .ipv4 = { .sin_family = AF_INET } };
+	static const union weir_socket_address b = { .ipv6 = { .sin6_family = AF_INET6 } };
+	const union weir_socket_address *const to[] = { &a, &a, &b, &a, NULL, &a, &a };
 
 	(void)state;
 	begin();
