@@ -318,14 +318,25 @@ static void free_retired_remains(void *memory)
 	free_remains(memory);
 }
 
+static void finish_endpoints(struct apply *apply)
+{
+	struct weir__shape *shape = apply->new;
+
+	for (unsigned i = 0; i < shape->n_endpoints; i++) {
+		if (!weir__shape_has_endpoint(apply->old, shape->endpoints[i]))
+			weir__endpoint_created(shape->endpoints[i]);
+		else if (shape->changes[i])
+			weir__endpoint_change(apply->pipeline, shape->endpoints[i], shape->changes[i]);
+		shape->changes[i] = NULL;
+	}
+}
+
 static void finish(struct apply *apply, const struct weir_config *config, bool stuck)
 {
 	struct weir_pipeline *pipeline = apply->pipeline;
 	struct remains *remains = apply->remains;
 
-	for (unsigned i = 0; i < apply->new->n_endpoints; i++)
-		if (!weir__shape_has_endpoint(apply->old, apply->new->endpoints[i]))
-			weir__endpoint_created(apply->new->endpoints[i]);
+	finish_endpoints(apply);
 	pthread_mutex_lock(&pipeline->parts);
 	weir__shape_subtract(apply->old, apply->new);
 	apply->old->next = pipeline->replaced;

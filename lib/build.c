@@ -9,6 +9,13 @@
 #include "option.h"
 #include "spin.h"
 
+/* The endpoint of the old shape that goes on as one of the plan. */
+struct same {
+	bool known;
+	struct weir__endpoint *endpoint; /* NULL: none */
+	void *options;                   /* that it takes over; NULL: they are the same */
+};
+
 /* While a shape is built: its place and operation for each row of the plan, by the worker that runs it. */
 struct builder {
 	struct weir_pipeline *pipeline;
@@ -16,6 +23,7 @@ struct builder {
 	const struct weir__shape *old;
 	struct weir__shape *shape;
 	struct weir__program *programs[WEIR_WORKERS_MAX];
+	struct same same[WEIR_ENDPOINTS_MAX]; /* by endpoint of the plan */
 	struct weir__row *readers[WEIR__ROWS_MAX];
 	struct weir__op *ops[]; /* of each worker, of each row: see op_at() */
 };
@@ -44,37 +52,67 @@ static uint32_t capacity_of(const struct weir__plan_row *row)
 /* --- parts ------------------------------------------------------------------------------------------------
  */
 
-static struct weir__endpoint *same_endpoint(const struct builder *builder,
-					    const struct weir__plan_endpoint *wanted)
+static int find_same(struct builder *builder, uint32_t index);
+
+/* What the old shape has by that name, where it can be compared and goes on. */
+static int compare_endpoint(struct builder *builder, const struct weir__plan_endpoint *wanted,
+			    struct same *same)
 {
-	const struct weir__shape *old = builder->old;
-	struct weir__endpoint *endpoint = old ? weir__shape_endpoint(old, wanted->name) : NULL;
+	struct weir__endpoint *endpoint =
+		builder->old ? weir__shape_endpoint(builder->old, wanted->name) : NULL;
+	int rc;
 
 	if (!endpoint || endpoint->type != wanted->type)
-		return NULL;
+		return 0;
 	/* A part goes with its whole. */
-	if (wanted->whole != WEIR__NONE && !same_endpoint(builder, &builder->plan->endpoints[wanted->whole]))
-		return NULL;
+	if (wanted->whole != WEIR__NONE) {
+		rc = find_same(builder, wanted->whole);
+		if (rc < 0 || !builder->same[wanted->whole].endpoint)
+			return rc;
+	}
 	/* Without a table, nobody can tell. */
-	if (!wanted->type->options ||
-	    weir__options_equal(wanted->type->options, endpoint->options, wanted->options))
-		return endpoint;
-	return NULL;
+	if (wanted->type->options &&
+	    !weir__options_equal(wanted->type->options, endpoint->options, wanted->options)) {
+		rc = weir__endpoint_try(endpoint, wanted->options, &wanted->info, builder->plan->err);
+		if (rc <= 0)
+			return rc;
+		same->options = weir__endpoint_options_copy(wanted->type, wanted->options);
+		if (!same->options)
+			return -ENOMEM;
+	}
+	same->endpoint = endpoint;
+	return 0;
+}
+
+static int find_same(struct builder *builder, uint32_t index)
+{
+	struct same *same = &builder->same[index];
+	if (same->known)
+		return 0;
+	same->known = true;
+	return compare_endpoint(builder, &builder->plan->endpoints[index], same);
 }
 
 static int add_endpoints(struct builder *builder)
 {
 	struct weir__shape *shape = builder->shape;
+	int rc;
 
 	for (unsigned i = 0; i < builder->plan->n_endpoints; i++) {
 		const struct weir__plan_endpoint *wanted = &builder->plan->endpoints[i];
-		struct weir__endpoint *endpoint = same_endpoint(builder, wanted);
+		struct weir__endpoint *endpoint;
 
+		rc = find_same(builder, i);
+		if (rc < 0)
+			return rc;
+		endpoint = builder->same[i].endpoint;
 		if (!endpoint)
 			endpoint = weir__endpoint_new(wanted->type, wanted->name, wanted->options,
 						      &wanted->info);
 		if (!endpoint)
 			return -ENOMEM;
+		shape->changes[shape->n_endpoints] = builder->same[i].options;
+		builder->same[i].options = NULL;
 		shape->endpoints[shape->n_endpoints++] = endpoint;
 	}
 	for (unsigned i = 0; i < shape->n_endpoints; i++)
@@ -406,6 +444,8 @@ int weir__build(struct weir__shape **result, struct weir_pipeline *pipeline, str
 		shape->version = weir__version_new();
 		rc = build(builder);
 	}
+	for (unsigned i = 0; builder && i < WEIR_ENDPOINTS_MAX; i++)
+		free(builder->same[i].options);
 	free(builder);
 	if (rc == 0) {
 		*result = shape;
@@ -415,5 +455,7 @@ int weir__build(struct weir__shape **result, struct weir_pipeline *pipeline, str
 		weir__shape_subtract(shape, old);
 		weir__shape_free(shape);
 	}
+	if (plan->err->problems)
+		return rc;
 	return weir_failed(plan->err, rc, "no memory for the parts of the pipeline");
 }

@@ -32,6 +32,16 @@ int weir__endpoint_open(struct weir__endpoint *endpoint, const void *options, st
  */
 void weir__endpoint_created(struct weir__endpoint *endpoint);
 
+/*
+ * Whether it takes over other options, which say that of it, while it stays open: 1; 0, it does not; or the
+ * negative errno that it refused them with, in words in err. Changes nothing. Control thread, with the lock.
+ */
+int weir__endpoint_try(const struct weir__endpoint *endpoint, const void *options,
+		       const struct weir_endpoint_info *info, struct weir_error *err);
+
+/* Takes them over, after that; the copy of them is the endpoint's now. */
+void weir__endpoint_change(struct weir_pipeline *pipeline, struct weir__endpoint *endpoint, void *copy);
+
 /* Closes it if it is open, and frees it; no worker uses it any more. NULL is allowed. */
 void weir__endpoint_destroy(struct weir__endpoint *endpoint);
 

@@ -46,10 +46,12 @@ static enum weir_fate worker_fate(const struct weir__shape *old, const struct we
 	return same_worker(&old->given[before], &new->given[w]) ? WEIR_KEPT : WEIR_CHANGED;
 }
 
-static enum weir_fate endpoint_fate(const struct weir__shape *old, const struct weir__endpoint *endpoint)
+static enum weir_fate endpoint_fate(const struct weir__shape *old, const struct weir__shape *new, unsigned i)
 {
+	const struct weir__endpoint *endpoint = new->endpoints[i];
+
 	if (weir__shape_has_endpoint(old, endpoint))
-		return WEIR_KEPT;
+		return new->changes[i] ? WEIR_CHANGED : WEIR_KEPT;
 	return weir__shape_endpoint(old, endpoint->name) ? WEIR_CHANGED : WEIR_CREATED;
 }
 
@@ -109,7 +111,7 @@ static void write_new(struct pen *pen, const struct weir__shape *old, const stru
 	for (unsigned i = 0; i < new->n_workers; i++)
 		write_item(pen, "worker", new->workers[i]->name, worker_fate(old, new, i));
 	for (unsigned i = 0; i < new->n_endpoints; i++)
-		write_item(pen, "endpoint", new->endpoints[i]->name, endpoint_fate(old, new->endpoints[i]));
+		write_item(pen, "endpoint", new->endpoints[i]->name, endpoint_fate(old, new, i));
 	for (unsigned i = 0; i < new->n_places; i++)
 		write_item(pen, kinds[new->places[i].row->kind], new->places[i].row->path,
 			   row_fate(old, &new->places[i]));

@@ -100,8 +100,10 @@ void weir__shape_free(struct weir__shape *shape)
 	for (unsigned i = 0; i < shape->n_workers; i++)
 		if (!shape->shared[i])
 			weir__worker_destroy(shape->workers[i]);
-	for (unsigned i = 0; i < shape->n_endpoints; i++)
+	for (unsigned i = 0; i < shape->n_endpoints; i++) {
 		weir__endpoint_destroy(shape->endpoints[i]);
+		free(shape->changes[i]);
+	}
 	for (unsigned i = 0; i < shape->n_places; i++)
 		free_place(&shape->places[i]);
 	for (unsigned i = 0; i < shape->n_workers; i++)

@@ -28,6 +28,8 @@ struct weir__shape {
 	unsigned n_workers;
 	unsigned n_places;
 	struct weir__endpoint *endpoints[WEIR_ENDPOINTS_MAX];
+	void *changes[WEIR_ENDPOINTS_MAX]; /* of those that stay: other options to take over; NULL: the same
+					    */
 	struct weir__worker *workers[WEIR_WORKERS_MAX];
 	bool shared[WEIR_WORKERS_MAX]; /* the worker is another shape's too, and stays with that one */
 	unsigned

@@ -26,24 +26,31 @@ void links_make_veth(struct rig *rig)
 		set_up_device(rig, side);
 }
 
+static const char *const addresses[SIDES] = { LINKS_ADDRESS_LEFT, LINKS_ADDRESS_RIGHT };
+
 /* The packets that go through it are as large as on the other rigs. */
 static void set_up_underlay(const struct rig *rig, enum side side, bool offloads)
 {
 	if (!offloads)
 		command_run(rig, side, "ethtool -K under " LINKS_NO_OFFLOADS);
 	command_run(rig, side, "ip link set under mtu %d up", RIG_MTU + VXLAN_OVERHEAD);
-	command_run(rig, side, "ip address add 10.78.0.%d/24 dev under", side + 1);
+	command_run(rig, side, "ip address add %s/24 dev under", addresses[side]);
+}
+
+void links_make_underlay(struct rig *rig, bool offloads)
+{
+	make_pair(rig, "under", "under");
+	for (enum side side = LEFT; side < SIDES; side++)
+		set_up_underlay(rig, side, offloads);
 }
 
 void links_make_vxlan(struct rig *rig, bool offloads)
 {
-	make_pair(rig, "under", "under");
+	links_make_underlay(rig, offloads);
 	for (enum side side = LEFT; side < SIDES; side++) {
-		set_up_underlay(rig, side, offloads);
 		command_run(rig, side,
-			    "ip link add %s type vxlan id 77 local 10.78.0.%d remote 10.78.0.%d dstport 4789 "
-			    "dev under",
-			    rig_device(side), side + 1, SIDES - side);
+			    "ip link add %s type vxlan id %d local %s remote %s dstport 4789 dev under",
+			    rig_device(side), LINKS_VNI, addresses[side], addresses[SIDES - 1 - side]);
 		set_up_device(rig, side);
 	}
 }

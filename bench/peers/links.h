@@ -12,7 +12,15 @@
 /* By a pair of virtual Ethernet devices. */
 void links_make_veth(struct rig *rig);
 
-/* By VXLAN over such a pair, with or without what spares it to cut packets and to compute checksums. */
+#define LINKS_ADDRESS_LEFT  "10.78.0.1"
+#define LINKS_ADDRESS_RIGHT "10.78.0.2"
+#define LINKS_VNI           77
+
+/* Such a pair below what somebody else makes of it, with these addresses, with or without what spares it to
+ * cut packets and to compute checksums. It takes packets as large as those of other rigs in VXLAN. */
+void links_make_underlay(struct rig *rig, bool offloads);
+
+/* By the kernel's VXLAN over that. */
 void links_make_vxlan(struct rig *rig, bool offloads);
 
 #endif

@@ -30,6 +30,19 @@ WEIR_API int weir_stage_configure(struct weir_pipeline *pipeline, const char *pa
 				  const struct weir_stage *stage, struct weir_error *err);
 
 /*
+ * Gives an endpoint other options while it stays open and packets flow:
+ *
+ *	struct weir_endpoint session = weir_my_session("vpn", .server = "192.0.2.1", .rate = 7);
+ *	weir_endpoint_configure(pipeline, "vpn", &session, &err);
+ *
+ * Errors: -ENOENT (no such endpoint), -ENOTSUP (its type, or this difference, takes opening it anew, which
+ * weir_pipeline_apply() does), -EINVAL (another type or name, or what the type finds in the options),
+ *-ENOMEM.
+ */
+WEIR_API int weir_endpoint_configure(struct weir_pipeline *pipeline, const char *name,
+				     const struct weir_endpoint *endpoint, struct weir_error *err);
+
+/*
  * Several stages as one: a vector meets on each worker either all old or all new configurations. What waits
  * in front of a gso_split has left the stages before it and meets those behind it later, as behind a ring.
  * One thread at a time uses a change; it holds nothing of the pipeline until it is committed, and must not
@@ -90,9 +103,9 @@ struct weir_apply {
 
 /*
  * Makes the pipeline what config says, by doing only the difference. Parts are told by their names: a stage
- * of the same path and type keeps its state and counters, an endpoint of the same name, type and options
- * stays open, a worker of the same name goes on. A pipeline that does not run is changed too. The log stays
- * the one that it was created with.
+ * of the same path and type keeps its state and counters, an endpoint of the same name and type stays open if
+ * its options are the same or its type takes over others, a worker of the same name goes on. A pipeline that
+ *does not run is changed too. The log stays the one that it was created with.
  *
  *	weir_pipeline_apply(pipeline, &config, &err);
  *	weir_pipeline_apply(pipeline, &config, &err, .dry_run = true, .report = &report);
