@@ -58,19 +58,6 @@ int weir__se_extend(struct weir__se_state *state, struct weir_error *err)
 
 /* --- a login --- */
 
-static void assign(struct weir__se_state *state, const struct weir_stream *stream)
-{
-	struct weir_session_status status = {
-		.mtu = state->max_frame < 1514 ? state->max_frame - 14 : 1500,
-		.keys_since = state->welcome.encrypt ? weir_session_now() : 0,
-	};
-	char local[WEIR_SESSION_TEXT];
-
-	weir_stream_addresses(stream, status.remote, local);
-	snprintf(status.label, sizeof(status.label), "%s", state->welcome.name);
-	weir_session_assign(state->session, &status);
-}
-
 /* What workers look at, before there is a connection that makes them. */
 static int prepare(struct weir__se_state *state, const struct weir__se_welcome *welcome,
 		   struct weir_error *err)
@@ -119,7 +106,6 @@ static int enter(struct weir__se_state *state, struct weir__se_talk *talk, const
 	stream = weir__se_talk_end(talk);
 	if (!welcome.encrypt)
 		weir_stream_leave_tls(stream);
-	assign(state, stream);
 	return weir__se_link_add(state, stream, welcome.half_duplex ? WEIR__SE_UP : WEIR__SE_BOTH, err);
 }
 
@@ -254,12 +240,32 @@ static bool resume(struct weir__se_state *state, int *code, struct weir_error *e
 	return true;
 }
 
+/* --- what the application is told --- */
+
+static void assign(struct weir__se_state *state)
+{
+	struct weir_session_status status = {
+		.mtu = state->max_frame < 1514 ? state->max_frame - 14 : 1500,
+		.keys_since = state->welcome.encrypt ? weir_session_now() : 0,
+	};
+	char local[WEIR_SESSION_TEXT];
+
+	for (unsigned i = 0; i < WEIR__SE_LINKS; i++)
+		if (state->link[i].stream)
+			weir_stream_addresses(state->link[i].stream, status.remote, local);
+	snprintf(status.label, sizeof(status.label), "%s", state->welcome.name);
+	weir_session_assign(state->session, &status);
+}
+
 int weir__se_connect(struct weir__se_state *state, struct weir_error *err)
 {
 	int code;
 
-	if (may_resume(state) && resume(state, &code, err))
-		return code;
-	state->lost_at = 0;
-	return log_in(state, err);
+	if (!may_resume(state) || !resume(state, &code, err)) {
+		state->lost_at = 0;
+		code = log_in(state, err);
+	}
+	if (code == 0)
+		assign(state);
+	return code;
 }
