@@ -25,8 +25,6 @@ static struct softether_client clients[2];
 static int start_server(void **state)
 {
 	(void)state;
-	site_make(&sites[0]);
-	site_make(&sites[1]);
 	softether_start(&server);
 	return 0;
 }
@@ -35,16 +33,24 @@ static int stop_server(void **state)
 {
 	(void)state;
 	softether_stop(&server);
-	site_close(&sites[0]);
-	site_close(&sites[1]);
+	return 0;
+}
+
+static int make_sites(void **state)
+{
+	(void)state;
+	site_make(&sites[0]);
+	site_make(&sites[1]);
 	return 0;
 }
 
 static int free_clients(void **state)
 {
 	(void)state;
-	softether_client_free(&clients[0]);
-	softether_client_free(&clients[1]);
+	for (unsigned side = 0; side < 2; side++) {
+		softether_client_free(&clients[side]);
+		site_close(&sites[side]);
+	}
 	return 0;
 }
 
@@ -125,7 +131,7 @@ int main(void)
 	struct CMUnitTest tests[countof(kinds)];
 
 	for (unsigned i = 0; i < countof(kinds); i++)
-		tests[i] = (struct CMUnitTest){ kinds[i].name, carries, NULL, free_clients, &kinds[i] };
+		tests[i] = (struct CMUnitTest){ kinds[i].name, carries, make_sites, free_clients, &kinds[i] };
 	namespace_enter();
 	softether_enter();
 	return cmocka_run_group_tests(tests, start_server, stop_server);
