@@ -25,12 +25,14 @@
 #include <weir/offload.h>
 #include <weir/option.h>
 #include <weir/pair.h>
+#include <weir/path_mtu.h>
 #include <weir/pcap.h>
 #include <weir/pipeline.h>
 #include <weir/plugin.h>
 #include <weir/secret.h>
 #include <weir/session.h>
 #include <weir/socket.h>
+#include <weir/softether.h>
 #include <weir/stage.h>
 #include <weir/stats.h>
 #include <weir/stream.h>
