@@ -6,6 +6,7 @@
 
 #include <sys/stat.h>
 
+#include "kernel.h"
 #include "ping.h"
 #include "program.h"
 #include "softether.h"
@@ -90,12 +91,24 @@ static void learn_fingerprint(char fingerprint[SHA256_DIGITS + 1])
 	assert_int_equal(finish(), 0);
 }
 
+static bool has_address(const char *address)
+{
+	bool has;
+
+	site_enter(&site);
+	has = kernel_addresses("vpn0", address).n == 1;
+	site_leave();
+	return has;
+}
+
 static void wait_for_address(void)
 {
-	char line[PROGRAM_LINE];
+	char line[PROGRAM_LINE], address[64];
 
 	program_wait(&program, "session: up as SID-U1-", "\n", line);
 	program_wait(&program, "host: address 192.168.30.", "/24\n", line);
+	assert_int_equal(sscanf(line, "host: address %63[^\n]", address), 1);
+	wait_until(has_address(address));
 	ping(&site, AF_INET, "192.168.30.1", 56);
 }
 
