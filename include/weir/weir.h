@@ -19,6 +19,7 @@
 #include <weir/generator.h>
 #include <weir/gro_coalesce.h>
 #include <weir/gso_split.h>
+#include <weir/host.h>
 #include <weir/io.h>
 #include <weir/mac_filter.h>
 #include <weir/null.h>
