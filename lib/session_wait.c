@@ -47,20 +47,18 @@ static struct weir__port *find_broken(struct weir_session *session)
 	return port;
 }
 
-/* Whether the session goes on without it; else err says why not. */
+/* Whether the session goes on without it; err says why not. */
 static bool goes_on(struct weir_session *session, struct weir__port *port, struct weir_error *err)
 {
 	const int error = __atomic_load_n(&port->broken, __ATOMIC_RELAXED);
 
 	weir__error_clear(err);
-	if (port->type->is_stream && session->type->lost &&
-	    session->type->lost(session->state, (struct weir_stream *)port, err) == 0)
-		return true;
-	if (!err->problems && error == -ENODATA)
+	if (error == -ENODATA)
 		weir_failed(err, error, "the peer ended the connection");
-	else if (!err->problems)
-		weir_failed(err, error, "%s", strerror(-error));
-	return false;
+	else
+		weir_failed(err, error, "the connection broke: %s", strerror(-error));
+	return port->type->is_stream && session->type->lost &&
+	       session->type->lost(session->state, (struct weir_stream *)port, err) == 0;
 }
 
 static void lose(struct weir_session *session, struct weir__port *port)

@@ -193,8 +193,9 @@ struct weir_session_type {
 	 */
 	uint64_t (*timer)(void *state, uint64_t now);
 	/*
-	 * A stream broke or was ended by the peer, and is closed by the engine when this returns. Returns 0:
-	 * the session goes on without it. Else it ends with what err says. NULL: it always ends.
+	 * A stream broke or was ended by the peer, and is closed by the engine when this returns. err says
+	 * why: -ENODATA, the peer ended it; any other, it broke. Returns 0: the session goes on without it.
+	 * Else it ends with that, and what this function adds. NULL: it always ends.
 	 */
 	int (*lost)(void *state, struct weir_stream *stream, struct weir_error *err);
 

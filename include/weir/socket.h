@@ -88,6 +88,8 @@ WEIR_API int weir_socket_next(struct weir_socket *socket, struct weir_reader *re
 WEIR_API bool weir_socket_take(struct weir_socket *socket, struct weir_reader *reader,
 			       const struct weir_datagram *datagram, uint32_t offset, uint32_t len,
 			       struct weir_buf **buf);
+/* Without its packet. Its bytes stay until the next call, so that a packet made of them elsewhere can be put
+ * in the reader in its place, by weir_reader_commit(). */
 WEIR_API void weir_socket_skip(struct weir_socket *socket, const struct weir_datagram *datagram);
 
 /* --- sending: send() and timer()

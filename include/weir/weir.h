@@ -31,6 +31,7 @@
 #include <weir/secret.h>
 #include <weir/session.h>
 #include <weir/socket.h>
+#include <weir/softether.h>
 #include <weir/stage.h>
 #include <weir/stats.h>
 #include <weir/stream.h>

@@ -416,9 +416,14 @@ static void built_in_tables_name_all_members(void **state)
 	EXPECT_ENDPOINT_NAMED(pair);
 	EXPECT_ENDPOINT_NAMED(pcap);
 #ifdef __linux__
+	EXPECT_ENDPOINT_NAMED(softether);
 	EXPECT_ENDPOINT_NAMED(tun);
 	EXPECT_ENDPOINT_NAMED(tun_queue);
 	EXPECT_ENDPOINT_NAMED(udp);
+	EXPECT_ENDPOINT_NAMED(vxlan);
+	EXPECT_NAMED(struct weir_session_sender, sizeof(struct weir__endpoint_options),
+		     weir_session_sender_options);
+	types++; /* vxlan_sender */
 	EXPECT_NAMED(struct weir_route, 0, row_of(weir_tun_type.options, "route"));
 #endif
 	assert_int_equal(types, count_built_in());
