@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <libmnl/libmnl.h>
+#include <linux/ethtool.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -347,6 +348,16 @@ static inline int kernel_make_veth(const char *here, int netns, const char *ther
 	mnl_attr_nest_end(request, data);
 	mnl_attr_nest_end(request, link);
 	return kernel_change(request);
+}
+
+/* Has the kernel complete the checksums of what it sends by this device, instead of leaving that to whatever
+ * the packets come to. */
+static inline void kernel_complete_checksums(const char *device)
+{
+	struct ethtool_value value = { .cmd = ETHTOOL_STXCSUM };
+	struct ifreq request = { .ifr_data = (void *)&value };
+
+	assert_int_equal(kernel_ioctl(device, SIOCETHTOOL, &request), 0);
 }
 
 /* An address of either family as an attribute. */
