@@ -762,7 +762,8 @@ static void the_kernel_gets_through_a_bad_network(void **state)
 	back = counts_of(network, "back");
 	is_bad(&forth);
 	is_bad(&back);
-	assert_true(forth.came <= counted(pipeline, "out/write", NULL));
+	wait_until(counted(pipeline, "out/write", NULL) == counts_of(network, "forth").came);
+	wait_until(counted(pipeline, "in/read", NULL) == counts_of(network, "back").went);
 	assert_int_equal(counted(pipeline, "in/read", "learned"), 1);
 	finish(pipeline, false);
 	remove_kernel_device();

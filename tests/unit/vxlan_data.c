@@ -2,7 +2,7 @@
 /* What a VXLAN session makes of frames and datagrams. The socket is the test's. */
 #include "test.h"
 
-#include "../../stages/vxlan/vxlan.h"
+#include "vxlan/vxlan.h"
 #include "io.h"
 
 #define VNI 0x123456

@@ -3,7 +3,7 @@
 
 #include <pthread.h>
 
-#include "../../stages/vxlan/table.h"
+#include "vxlan/table.h"
 
 #define AGE UINT64_C(1000) /* nanoseconds, as the test has its own time */
 
