@@ -182,6 +182,7 @@ const struct weir_stage_type weir_neighbour_wrap_type = {
 	.offload = WEIR_OFFLOAD_ALL,
 	.takes = WEIR_LAYER_L3,
 	.gives = WEIR_LAYER_L2,
+	.exit_gives = WEIR_LAYER_L2,
 	.exits = 1,
 	.headroom = WEIR__ETH_HEADER,
 	.tailroom = WEIR__PAD_MAX,
