@@ -46,10 +46,10 @@ static void at_row(struct weir__plan *plan, const struct weir__plan_row *row)
 
 static void enter(struct weir__plan *plan, uint32_t index, struct walk walk);
 
-static void pass_exits(struct weir__plan *plan, const struct weir__plan_row *row, struct walk walk)
+static void enter_exits(struct weir__plan *plan, const struct weir__plan_row *row, struct walk walk)
 {
-	if (row->type->exit_gives != WEIR_LAYER_ANY) {
-		walk.layer = row->type->exit_gives;
+	if (row->type->exits_give != WEIR_LAYER_ANY) {
+		walk.layer = row->type->exits_give;
 		walk.giver = row->name;
 	}
 	for (unsigned k = 0; k < WEIR_EXITS_MAX; k++)
@@ -65,7 +65,7 @@ static void pass_stage(struct weir__plan *plan, struct weir__plan_row *row, stru
 		weir_failed(plan->err, -EINVAL, "takes %s, but %s gives %s", layer_name(row->type->takes),
 			    walk->giver, layer_name(walk->layer));
 	}
-	pass_exits(plan, row, *walk);
+	enter_exits(plan, row, *walk);
 	if (row->type->gives == WEIR_LAYER_ANY)
 		return;
 	walk->layer = row->type->gives;

@@ -100,15 +100,15 @@ struct weir_stage_type {
 	const char *help; /* one line */
 
 	enum weir_layer takes;
-	enum weir_layer gives;      /* WEIR_LAYER_ANY: the layer that came */
-	enum weir_layer exit_gives; /* by its exits, WEIR_LAYER_L3 or WEIR_LAYER_L2; WEIR_LAYER_ANY: the layer
-				       that came */
-	uint16_t headroom;          /* bytes that it prepends at the most */
-	uint16_t tailroom;          /* bytes that it appends at the most */
+	enum weir_layer gives; /* WEIR_LAYER_ANY: the layer that came */
+	uint16_t headroom;     /* bytes that it prepends at the most */
+	uint16_t tailroom;     /* bytes that it appends at the most */
 	uint32_t offload; /* WEIR_OFFLOAD_…: super-packets and incomplete checksums that it understands;
 			     others are cut and completed in front of it */
 	uint8_t exits; /* how many exits it has; each must be wired in the options, or its packets are dropped
 			  as "exit" */
+	enum weir_layer exits_give; /* L3 or L2: of what leaves by them; WEIR_LAYER_ANY: the layer that came
+				     */
 
 	const struct weir_reason
 		*reasons; /* ends with a NULL name; at most WEIR_REASONS_MAX; NULL: never drops */

@@ -183,12 +183,14 @@ static bool device_has(struct fixture *f, const char *address)
 }
 
 /* The kernel says that it has an IPv6 address before it receives anything for it. */
-static bool device_takes_ipv6(struct fixture *f)
+static bool device_takes_ipv6(struct fixture *f, const char *address)
 {
+	char route[128];
 	bool takes;
 
+	snprintf(route, sizeof(route), "%s/128 via - metric 0 table 255", address);
 	site_enter(&f->site[0]);
-	takes = kernel_routes("tun0", HOST6 "/128 via - metric 0 table 255") == 1;
+	takes = kernel_routes("tun0", route) == 1;
 	site_leave();
 	return takes;
 }
@@ -213,7 +215,7 @@ static const struct weir_host_options both = {
 static void begin_both(struct fixture *f)
 {
 	begin(f, &both);
-	wait_until(device_has(f, HOST4 "/24") && device_takes_ipv6(f));
+	wait_until(device_has(f, HOST4 "/24") && device_takes_ipv6(f, HOST6));
 }
 
 static void send_frame(struct fixture *f, const uint8_t *frame, size_t size)
@@ -413,7 +415,7 @@ static void configures_itself(void **state)
 	}
 	wait_until(device_has(&f, "fe80::ff:fe00:1/64"));
 	send_frame(&f, frame, frame_ra(frame, "fe80::ff:fe00:2", tap_mac, &ra));
-	wait_until(device_has(&f, "fd01::ff:fe00:1/64"));
+	wait_until(device_takes_ipv6(&f, "fd01::ff:fe00:1"));
 	wait_until(has_route(&f, "::/0", "fe80::ff:fe00:2"));
 	site_enter(&f.site[0]);
 	wait_until(kernel_mtu("tun0") == 1400);

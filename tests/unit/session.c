@@ -112,6 +112,15 @@ static void pauses_an_eighth_of_the_outage(void **state)
 		assert_in_range(weir__session_pause(80000 * MS, 100, 30000, random), 7500 * MS, 12500 * MS);
 }
 
+static void counts_a_short_life_as_outage(void **state)
+{
+	(void)state;
+	assert_int_equal(weir__session_outage(1000, 2000, 3000), 3000);
+	assert_int_equal(weir__session_outage(1000, 2000, 9000), 9000);
+	assert_int_equal(weir__session_outage(1000, 2000, 2999), 1000);
+	assert_int_equal(weir__session_outage(1000, 1000, 1000), 1000);
+}
+
 static void refuses_options(void **state)
 {
 	struct rig rig;
@@ -335,7 +344,8 @@ static void ends_by_each_function(void **state)
 		{ CALLS, SUCCEED, ask_for_timer, -EPROTO, "call 6 reported" },
 		{ BYTES, REPORT, send_from_peer, -EPROTO, "bad bytes" },
 		{ SEND, REPORT, send_to_peer, -EPROTO, "call 9 reported" },
-		{ LOST, FAIL, end_stream, -EPROTO, "call 7 failed" },
+		{ SEND, FAIL, send_to_peer, -ENETDOWN, "sending: Network is down" },
+		{ LOST, FAIL, end_stream, -ENODATA, "the peer ended the connection\ncall 7 failed" },
 		{ LOST, REPORT, end_stream, -EPROTO, "call 7 reported" },
 	};
 
@@ -368,7 +378,7 @@ static void ends_by_a_socket(void **state)
 	await_told(&rig.script, "up", 1);
 	assert_int_equal(send(peer_of(&rig.script, LINES - 1), "12345678", 8, 0), 8);
 	await_told(&rig.script, "down", 1);
-	assert_down(&rig, -EPROTO, "Protocol error", false);
+	assert_down(&rig, -EPROTO, "the connection broke: Protocol error", false);
 	script_set(&rig.script, BYTES, SUCCEED);
 	weir_session_retry(rig.session);
 	await_told(&rig.script, "up", 2);
@@ -648,6 +658,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pauses_an_eighth_of_the_outage),
+		cmocka_unit_test(counts_a_short_life_as_outage),
 		cmocka_unit_test(refuses_options),
 		cmocka_unit_test(comes_up_and_is_closed),
 		cmocka_unit_test(does_nothing_for_a_pipeline_that_fails),
