@@ -20,6 +20,7 @@ struct softether {
 	const char *address; /* IPv4, where it listens */
 	uint16_t port;
 	const struct site *site; /* NULL: where the process is */
+	const char *password;    /* of its administrator; NULL: none */
 	pid_t pid;
 	char home[48]; /* its files: lib/vpn_server.config, log/, out */
 };
