@@ -26,6 +26,7 @@ static struct {
 	const char *names[4]; /* addresses that every host has; none: as the system does */
 	int wait_fd;          /* waits until that can be read; -1: does not */
 	int asked_fd;         /* and says that it does */
+	uint64_t answered;    /* times that it did */
 } names = { .wait_fd = -1, .asked_fd = -1 };
 
 int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
@@ -39,6 +40,7 @@ int __wrap_getaddrinfo(const char *host, const char *service, const struct addri
 	struct pollfd polled = { .fd = names.wait_fd, .events = POLLIN };
 	const struct addrinfo numeric = { .ai_flags = AI_NUMERICHOST, .ai_socktype = hints->ai_socktype };
 	struct addrinfo **end = list;
+	int rc;
 
 	if ((hints->ai_flags & AI_NUMERICHOST) || (!names.error && !names.names[0] && names.wait_fd < 0))
 		return __real_getaddrinfo(host, service, hints, list);
@@ -47,12 +49,14 @@ int __wrap_getaddrinfo(const char *host, const char *service, const struct addri
 		while (poll(&polled, 1, -1) < 1)
 			continue;
 	}
+	rc = names.error;
 	*list = NULL;
 	for (unsigned i = 0; !names.error && names.names[i]; i++) {
 		assert_int_equal(__real_getaddrinfo(names.names[i], service, &numeric, end), 0);
 		end = &(*end)->ai_next;
 	}
-	return names.error;
+	__atomic_add_fetch(&names.answered, 1, __ATOMIC_RELEASE);
+	return rc;
 }
 
 /* --- the server --- */
@@ -435,6 +439,7 @@ static void a_name_may_be_unknown(void **state)
 /* Who waits for a name is let go at once; the thread that asks for it ends when it can. */
 static void asking_is_cancelled(void **state)
 {
+	const uint64_t before = names.answered;
 	eventfd_t n;
 	struct rig rig;
 
@@ -454,6 +459,7 @@ static void asking_is_cancelled(void **state)
 	rig_begin(&rig);
 	is_down(&rig, -ENOENT, "vpn.test");
 	rig_end(&rig);
+	wait_for(fake_load(names.answered) == before + 2);
 	close(names.wait_fd);
 	close(names.asked_fd);
 	names.wait_fd = names.asked_fd = -1;
