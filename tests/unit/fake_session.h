@@ -416,9 +416,18 @@ static inline uint32_t session_send(void *state, struct weir_writer *writer, uns
 	for (uint32_t i = 0; i < writer->n; i++) {
 		struct weir_buf *buf = weir_writer_buf(writer, i);
 
-		if (script_call(fake->script, SEND) == REPORT) {
+		switch (script_call(fake->script, SEND)) {
+		case FAIL:
+			writer->error = -ENETDOWN;
+			return i;
+		case REPORT:
 			weir_session_fail(fake->session, -EPROTO, "call %d reported", SEND);
 			return writer->n;
+		case SUCCEED:
+		case DESPAIR:
+		case BLOCK:
+		case DOZE:
+			break;
 		}
 		assert_true(weir_buf_headroom(buf) >= 16 && weir_buf_tailroom(buf) >= 8);
 		if (fake_number(buf) < fake->script->drops) {

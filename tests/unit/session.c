@@ -335,7 +335,8 @@ static void ends_by_each_function(void **state)
 		{ CALLS, SUCCEED, ask_for_timer, -EPROTO, "call 6 reported" },
 		{ BYTES, REPORT, send_from_peer, -EPROTO, "bad bytes" },
 		{ SEND, REPORT, send_to_peer, -EPROTO, "call 9 reported" },
-		{ LOST, FAIL, end_stream, -EPROTO, "call 7 failed" },
+		{ SEND, FAIL, send_to_peer, -ENETDOWN, "sending: Network is down" },
+		{ LOST, FAIL, end_stream, -ENODATA, "the peer ended the connection\ncall 7 failed" },
 		{ LOST, REPORT, end_stream, -EPROTO, "call 7 reported" },
 	};
 
@@ -368,7 +369,7 @@ static void ends_by_a_socket(void **state)
 	await_told(&rig.script, "up", 1);
 	assert_int_equal(send(peer_of(&rig.script, LINES - 1), "12345678", 8, 0), 8);
 	await_told(&rig.script, "down", 1);
-	assert_down(&rig, -EPROTO, "Protocol error", false);
+	assert_down(&rig, -EPROTO, "the connection broke: Protocol error", false);
 	script_set(&rig.script, BYTES, SUCCEED);
 	weir_session_retry(rig.session);
 	await_told(&rig.script, "up", 2);
