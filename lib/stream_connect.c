@@ -100,7 +100,7 @@ static int try_all(struct weir_session *session, const struct weir_stream_option
 			     &why);
 		if (rc >= 0 || rc == -ECANCELED)
 			return rc;
-		snprintf(tried + used, sizeof(tried) - used, "%s%s: %s", i ? ", " : "",
+		snprintf(tried + used, sizeof(tried) - used, "%s%s: %.100s", i ? ", " : "",
 			 weir_socket_address_text(&resolved->address[i], address), why.text);
 	}
 	return weir_failed(err, rc, "host '%s': %s", options->host, tried);
