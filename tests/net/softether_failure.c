@@ -152,8 +152,9 @@ static bool is_connection(int fd)
 	       peer.sin_port == htons(server.port);
 }
 
-/* Ends connections, as a broken network does, all or all but some. */
-static void break_connections(unsigned but)
+/* Ends connections, all or all but some: with SHUT_RDWR as a broken network does, with SHUT_RD as if the
+ * server had ended them. */
+static void break_connections(unsigned but, int how)
 {
 	for (int fd = 3; fd < 1024; fd++) {
 		if (!is_connection(fd))
@@ -161,7 +162,7 @@ static void break_connections(unsigned but)
 		if (but)
 			but--;
 		else
-			assert_int_equal(shutdown(fd, SHUT_RDWR), 0);
+			assert_int_equal(shutdown(fd, how), 0);
 	}
 }
 
@@ -169,7 +170,7 @@ static void connections_that_break(void **state)
 {
 	(void)state;
 	start(&(struct weir_softether){ .connections = 1 });
-	break_connections(0);
+	break_connections(0, SHUT_RDWR);
 	come_back(1);
 	end(2);
 }
@@ -179,7 +180,7 @@ static void a_session_that_is_found_again(void **state)
 {
 	(void)state;
 	start(&(struct weir_softether){ .connections = 1, .clear_data = true });
-	break_connections(0);
+	break_connections(0, SHUT_RD);
 	come_back(1);
 	assert_int_equal(softether_client_count(&clients[0], "reattached"), 1);
 	assert_int_equal(softether_client_count(&clients[1], "reattached"), 1);
@@ -205,7 +206,7 @@ static void one_connection_of_four_that_breaks(void **state)
 	(void)state;
 	start(&(struct weir_softether){ .connections = 4, .clear_data = true });
 	wait_until(have_connections(four));
-	break_connections(7);
+	break_connections(7, SHUT_RD);
 	wait_until(links_lost() == 1);
 	load_wait(load);
 	wait_until(have_connections(four));
