@@ -96,7 +96,7 @@ static int find(const struct weir_pipeline *pipeline, const char *name, const st
 static int configure(struct weir_pipeline *pipeline, const char *name, const struct weir_endpoint *wanted,
 		     struct weir_error *err)
 {
-	struct weir__endpoint *endpoint;
+	struct weir__endpoint *endpoint = NULL;
 	struct weir_endpoint_info info;
 	void *copy;
 	int rc = weir__pipeline_ready(pipeline, err);
