@@ -104,8 +104,9 @@ static int configure(struct weir_pipeline *pipeline, const char *name, const str
 	weir__error_at(err, "endpoint %s", name);
 	if (rc == 0)
 		rc = find(pipeline, name, wanted, &endpoint, err);
-	if (rc == 0)
-		rc = check(endpoint, wanted->options, &info, err);
+	if (rc < 0 || !endpoint)
+		return rc;
+	rc = check(endpoint, wanted->options, &info, err);
 	if (rc == 0)
 		rc = weir__endpoint_try(endpoint, wanted->options, &info, err);
 	if (rc == 0)
