@@ -214,7 +214,7 @@ static const struct weir_option option_rows[] = {
 	OPTION(udp_acceleration, BOOL, "frames by UDP where that works"),
 	OPTION(clear_data, BOOL, "leave TLS after the login"),
 	OPTION(max_frame, U32, "bytes of the longest frame; default 1518"),
-	OPTION(pace, U32, "frames a second at the most; default: no limit"),
+	OPTION(pace, U32, "bytes a second that each connection sends at the most; default: no limit"),
 	OPTION(keepalive_ms, U32, "milliseconds between keepalives; default: at random"),
 	OPTION(connect_timeout_ms, U32, "to connect within; default 15000"),
 	OPTION(receive_buffer, U32, "bytes of the receive buffer of each connection"),
