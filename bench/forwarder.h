@@ -75,7 +75,7 @@ struct forwarder {
 	const struct mode *mode;
 	pid_t pid;
 	clockid_t clock; /* of its processor time */
-	int control;     /* closed: stop */
+	int control;     /* readable for the other end, or closed: stop */
 	int answers;
 };
 

@@ -60,12 +60,14 @@ static void check_index(const struct weir__pool *pool, uint32_t index, const cha
 }
 
 /*
- * Bytes in front of a packet that was just read to which nobody may have written. A device may have put a
- * header right in front of the packet, into the place for one of any length (weir__reader_large()).
+ * Bytes in front of a packet that was just read to which nobody may have written: those that a reader leaves
+ * free. The packet may begin further behind, after a header that came with it; and a device may have put a
+ * header right in front of a packet, into the place for one of any length (weir__reader_large()).
  */
-static size_t front_of(const struct weir_buf *buf, uint32_t index)
+static size_t front_of(const struct weir__pool *pool, const struct weir_buf *buf, uint32_t index)
 {
-	const size_t front = (size_t)(buf->data - buf->room);
+	const size_t before = (size_t)(buf->data - buf->room);
+	const size_t front = before < pool->headroom ? before : pool->headroom;
 
 	if (!weir__pool_is_jumbo(index))
 		return front;
@@ -84,7 +86,7 @@ void weir__check_pass(struct weir__pool *pool, const uint32_t *index, uint32_t n
 			broken(pool, index[i], path, "belongs to %s, not to %s", owner_name(buf->owner),
 			       owner_name(from));
 		if (from == WEIR__OWNER_POOL)
-			check_poison(pool, index[i], front_of(buf, index[i]), path);
+			check_poison(pool, index[i], front_of(pool, buf, index[i]), path);
 		buf->owner = (uint8_t)to;
 		if (to == WEIR__OWNER_POOL)
 			poison(buf);

@@ -8,6 +8,7 @@
 #define WEIR__ETH_FRAME_MIN 60 /* without the checksum */
 
 #define WEIR__ETHERTYPE_IPV4 0x0800
+#define WEIR__ETHERTYPE_ARP  0x0806
 #define WEIR__ETHERTYPE_VLAN 0x8100
 #define WEIR__ETHERTYPE_IPV6 0x86dd
 #define WEIR__ETHERTYPE_QINQ 0x88a8 /* an outer tag */

@@ -365,13 +365,26 @@ static void check_counts(struct weir__plan *plan)
 	}
 }
 
-/* What comes to an endpoint with parts comes by each of them. */
+/* Whether what comes to an endpoint comes by this part, or by parts besides this whole. */
+static bool shares(const struct weir__plan *plan, unsigned i)
+{
+	const struct weir__plan_endpoint *endpoint = &plan->endpoints[i];
+	bool found = false;
+
+	if (endpoint->whole != WEIR__NONE)
+		return endpoint->type->read && endpoint->info.max_packet;
+	for (unsigned k = 0; endpoint->parts && k < plan->n_endpoints; k++)
+		found |= plan->endpoints[k].whole == i && shares(plan, k);
+	return found;
+}
+
+/* What comes to an endpoint with such parts comes by each of them. */
 static void check_parts(struct weir__plan *plan)
 {
 	for (unsigned i = 0; i < plan->n_endpoints; i++) {
 		const struct weir__plan_endpoint *endpoint = &plan->endpoints[i];
 
-		if (endpoint->reader != WEIR__NONE || (!endpoint->parts && endpoint->whole == WEIR__NONE))
+		if (endpoint->reader != WEIR__NONE || !shares(plan, i))
 			continue;
 		weir__error_at(plan->err, "endpoint %s", endpoint->name);
 		weir_failed(plan->err, -EINVAL,

@@ -54,6 +54,7 @@ void weir__port_add(struct weir__port *port, const struct weir__port_type *type,
 		.type = type,
 		.session = session,
 		.fd = fd,
+		.write_fd = fd,
 		.kept = session->opening,
 		.next = session->ports,
 	};
@@ -154,7 +155,7 @@ void weir__port_wants_write(struct weir__port *port)
 
 	if (port->wanting)
 		return;
-	if (epoll_ctl(sender->ports_fd, EPOLL_CTL_ADD, port->fd, &event) < 0) {
+	if (epoll_ctl(sender->ports_fd, EPOLL_CTL_ADD, port->write_fd, &event) < 0) {
 		weir__port_broke(port, -errno);
 		return;
 	}
@@ -170,7 +171,7 @@ void weir__port_unwant(struct weir__port *port)
 
 	if (!port->wanting)
 		return;
-	epoll_ctl(sender->ports_fd, EPOLL_CTL_DEL, port->fd, NULL);
+	epoll_ctl(sender->ports_fd, EPOLL_CTL_DEL, port->write_fd, NULL);
 	port->wanting = false;
 	__atomic_store_n(&sender->wanting, sender->wanting - 1, __ATOMIC_RELAXED);
 }

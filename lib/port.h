@@ -39,6 +39,8 @@ struct weir__port {
 	const struct weir__port_type *type;
 	struct weir_session *session;
 	int fd;
+	int write_fd; /* what is waited for when it takes no more: fd, or another one that was set while it is
+			 not wanting */
 
 	/* The engine's. */
 	struct weir__port *next;       /* of all that the session has; its thread's */

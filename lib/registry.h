@@ -14,4 +14,9 @@ extern const struct weir_endpoint_type *const weir__builtin_endpoints[];
 const char *weir__stage_fault(const struct weir_stage_type *type);
 const char *weir__endpoint_fault(const struct weir_endpoint_type *type);
 
+/* Registers all of these, or none. Both lists end with NULL; NULL: none. Returns 0, -EINVAL, -EEXIST or
+ * -ENOMEM, in words in err. */
+int weir__register_all(const struct weir_stage_type *const *stages,
+		       const struct weir_endpoint_type *const *endpoints, struct weir_error *err);
+
 #endif

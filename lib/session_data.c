@@ -230,6 +230,17 @@ static void flush_wanting(struct weir_session *session, uint32_t index)
 			flush_port(session->attached[i]);
 }
 
+/* What is the end of a device is only that of a connection. */
+static uint32_t call_send(struct weir_session *session, uint32_t index, struct weir_writer *writer)
+{
+	const uint32_t n = session->type->send(session->state, writer, index);
+
+	if (writer->error)
+		weir_session_fail(session, writer->error, "sending: %s", strerror(-writer->error));
+	writer->error = 0;
+	return n;
+}
+
 /* Before it all that is newer: returns whether nothing is held any more. */
 static bool send_held(struct weir_session *session, uint32_t index)
 {
@@ -240,7 +251,7 @@ static bool send_held(struct weir_session *session, uint32_t index)
 
 	while (weir__session_hold_count(hold)) {
 		weir__session_hold_show(hold, &writer);
-		n = session->type->send(session->state, &writer, index);
+		n = call_send(session, index, &writer);
 		for (uint32_t i = 0; writer.any && i < n; i++)
 			if (writer.verdict[i] != WEIR_NEXT)
 				count_shared(&head->weir_unheld, 1);
@@ -272,7 +283,7 @@ static uint32_t send_some(struct weir_session *session, uint32_t index, struct w
 	weir__port_sending(index);
 	flush_wanting(session, index);
 	if (send_held(session, index))
-		n = session->type->send(session->state, writer, index);
+		n = call_send(session, index, writer);
 	weir__session_flush(session, index);
 	weir__port_sending(0);
 	return n;
@@ -290,7 +301,7 @@ static uint32_t write_packets(struct weir_session *session, uint32_t index, stru
 	/* What waits in streams is sent by this worker if it will come back, else by the thread. */
 	if (sender->wanting && !sender->blocked)
 		weir__session_look(session);
-	/* It was the room of the stream that was too small, not what the kernel takes. */
+	/* It was not the kernel that took no more: the room of a stream was too small, or something broke. */
 	if (sender->blocked && !sender->wanting)
 		weir__session_ring_sender(sender);
 	pthread_mutex_unlock(&sender->lock);

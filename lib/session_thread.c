@@ -45,11 +45,12 @@ static void seed(struct weir_session *session)
 /* --- what is told --- */
 
 /* With the state lock. */
-static void enter(struct weir_session *session, enum weir__session_phase phase, enum weir_session_state state)
+static void enter(struct weir_session *session, enum weir__session_phase phase, enum weir_session_state state,
+		  uint64_t now)
 {
 	session->phase = phase;
 	session->status.state = state;
-	session->status.since = weir__now();
+	session->status.since = now;
 	session->wishes.tell = true;
 }
 
@@ -62,7 +63,7 @@ static void begin(struct weir_session *session)
 	session->timer_at = UINT64_MAX;
 	session->status.fatal = false;
 	session->status.retry_at = 0;
-	enter(session, WEIR__SESSION_CONNECTS, WEIR_SESSION_CONNECTING);
+	enter(session, WEIR__SESSION_CONNECTS, WEIR_SESSION_CONNECTING, weir__now());
 	pthread_mutex_unlock(&session->state_lock);
 	weir__session_tell(session);
 }
@@ -79,7 +80,7 @@ static bool enter_up(struct weir_session *session)
 		session->wishes.look = true; /* ports that broke before */
 		session->status.error = 0;
 		session->status.reason[0] = '\0';
-		enter(session, WEIR__SESSION_SERVES, WEIR_SESSION_UP);
+		enter(session, WEIR__SESSION_SERVES, WEIR_SESSION_UP, weir__now());
 	}
 	pthread_mutex_unlock(&session->state_lock);
 	return wanted;
@@ -123,7 +124,7 @@ static uint64_t enter_down(struct weir_session *session, int rc, const struct we
 				    next_random(session));
 	if (!session->error) /* it was asked to */
 		pause = 0;
-	enter(session, WEIR__SESSION_DISCONNECTS, WEIR_SESSION_DOWN);
+	enter(session, WEIR__SESSION_DISCONNECTS, WEIR_SESSION_DOWN, now);
 	assign_nothing(status);
 	status->error = session->error;
 	memcpy(status->reason, session->reason, sizeof(status->reason));

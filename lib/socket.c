@@ -152,8 +152,11 @@ uint32_t weir_socket_send(struct weir_socket *socket, struct weir_writer *writer
 {
 	const uint32_t n = weir__udp_send(&socket->udp, writer, to, source);
 
-	if (n < writer->n && !writer->error)
-		weir__port_wants_write(&socket->port);
+	if (n == writer->n || writer->error)
+		return n;
+	if (!socket->port.wanting)
+		socket->port.write_fd = socket->udp.sender.full;
+	weir__port_wants_write(&socket->port);
 	return n;
 }
 

@@ -9,9 +9,8 @@
 #include "socket_address.h"
 #include "stream.h"
 
-#define RECEIVES  4 /* calls in one turn of the data path: a peer who floods does not keep the worker */
-#define DISCARDS  16
-#define DISCARDED (1u << 20)
+#define RECEIVES 4 /* calls in one turn of the data path: a peer who floods does not keep the worker */
+#define DISCARDS 64
 
 static struct weir_stream *stream_of(struct weir__port *port)
 {
@@ -276,14 +275,14 @@ static int stream_flush(struct weir__port *port)
 static void stream_close(struct weir__port *port)
 {
 	struct weir_stream *stream = stream_of(port);
-	char none;
+	const struct weir__fifo *plain = &stream->plain;
 
 	if (flush(stream) >= 0 && stream->secure) {
 		weir__tls_goodbye(&stream->tls, &stream->out);
 		push(stream);
 	}
 	shutdown(port->fd, SHUT_WR);
-	for (int i = 0; i < DISCARDS && recv(port->fd, &none, DISCARDED, MSG_DONTWAIT | MSG_TRUNC) > 0; i++)
+	for (int i = 0; i < DISCARDS && recv(port->fd, plain->bytes, plain->size, MSG_DONTWAIT) > 0; i++)
 		;
 	weir__stream_free(stream);
 }

@@ -101,6 +101,7 @@ static void run_stage(struct weir__worker *worker, const struct weir__op *op, st
 	const uint32_t n = vector->n;
 	const bool timed = weir__row_timed(op->row);
 	const uint64_t begin = timed ? weir__now() : 0;
+	const uint64_t segments = vector->supers ? weir__amount_of(worker, vector).segments : n;
 	struct weir__amount amount;
 	unsigned any;
 
@@ -113,9 +114,13 @@ static void run_stage(struct weir__worker *worker, const struct weir__op *op, st
 	any = op->process(work);
 	if (timed)
 		weir__row_time(op->row, n, weir__now() - begin);
-	amount = (struct weir__amount){ .packets = n, .segments = n, .bytes = work->bytes };
-	if (WEIR_UNLIKELY(vector->supers))
+	amount = (struct weir__amount){ .packets = n, .segments = segments, .bytes = work->bytes };
+	if (WEIR_UNLIKELY(vector->supers)) {
 		amount.segments = weir__amount_of(worker, vector).segments;
+		/* Of a super-packet that became a message to its sender, one remains. */
+		if (amount.segments < segments)
+			weir_count(&op->row->counters.dropped_segments, segments - amount.segments);
+	}
 	weir__row_count(op->row, &amount);
 	weir__check_after(worker->pool, vector->index, n, op->row->type, op->row->path);
 	if (WEIR_UNLIKELY(any))

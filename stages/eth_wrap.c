@@ -4,15 +4,9 @@
 
 #include <weir/eth_wrap.h>
 
-#include "address.h"
-#include "bytes.h"
-#include "ethernet.h"
-#include "ip.h"
+#include "wrap.h"
 
 #define SUBNETS_MAX 8
-
-/* The shortest packet is a bare IPv4 header. */
-#define PAD_MAX (WEIR__ETH_FRAME_MIN - WEIR__ETH_HEADER - WEIR__IPV4_HEADER)
 
 struct config {
 	uint8_t addresses[12]; /* as a frame begins: next hop, source */
@@ -83,14 +77,6 @@ static int eth_wrap_configure(void *memory, const void *memory_options, const st
 	return code;
 }
 
-static void group_address(uint8_t mac[6], uint8_t family, const uint8_t *ip)
-{
-	struct weir__ip group = { .family = family };
-
-	memcpy(group.bytes, ip, family == 4 ? 4 : 16);
-	weir__mac_of_group(&group, mac);
-}
-
 static inline bool is_broadcast(uint32_t ip, const struct config *config)
 {
 	for (uint32_t i = 0; i < config->n_broadcast; i++)
@@ -103,32 +89,16 @@ static inline bool is_broadcast(uint32_t ip, const struct config *config)
 static inline void map_destination(uint8_t mac[6], const uint8_t *packet, uint8_t family,
 				   const struct config *config)
 {
-	if (family == 6) {
-		if (WEIR_UNLIKELY(packet[24] == 0xff))
-			group_address(mac, 6, packet + 24);
-		return;
-	}
-	if (WEIR_UNLIKELY(packet[16] >> 4 == 0xe))
-		group_address(mac, 4, packet + 16);
-	else if (WEIR_UNLIKELY(is_broadcast(weir__load_be32(packet + 16), config)))
+	if (WEIR_UNLIKELY(weir__wrap_is_group(packet, family)))
+		weir__wrap_group(mac, packet, family);
+	else if (family == 4 && WEIR_UNLIKELY(is_broadcast(weir__load_be32(packet + 16), config)))
 		memset(mac, 0xff, 6);
-}
-
-/* By the packet itself, since an endpoint of layer 3 need not have told. 0: too short to have a destination.
- */
-static inline uint8_t family_of(const struct weir_buf *buf)
-{
-	if (WEIR_UNLIKELY(buf->len < WEIR__IPV4_HEADER))
-		return 0;
-	if (buf->data[0] >> 4 == 4)
-		return 4;
-	return buf->data[0] >> 4 == 6 && buf->len >= WEIR__IPV6_HEADER ? 6 : 0;
 }
 
 static inline weir_verdict eth_wrap(struct weir_buf *buf, const struct config *config, void *state)
 {
 	const uint8_t *packet = buf->data;
-	const uint8_t family = family_of(buf);
+	const uint8_t family = weir__wrap_family(buf);
 	const bool tagged = config->vlan && buf->flags & WEIR_BUF_VLAN;
 	const uint32_t header = tagged ? WEIR__ETH_HEADER + WEIR__ETH_VLAN : WEIR__ETH_HEADER;
 	uint8_t *frame;
@@ -146,13 +116,9 @@ static inline weir_verdict eth_wrap(struct weir_buf *buf, const struct config *c
 		weir__store_be16(frame + 14, buf->vlan);
 		buf->flags = (uint16_t)(buf->flags & ~WEIR_BUF_VLAN);
 	}
-	weir__store_be16(frame + header - 2, family == 4 ? WEIR__ETHERTYPE_IPV4 : WEIR__ETHERTYPE_IPV6);
-	if (config->pad && WEIR_UNLIKELY(buf->len < WEIR__ETH_FRAME_MIN)) {
-		/* What the packet was in before must not leak into the frame. */
-		uint32_t n = WEIR__ETH_FRAME_MIN - buf->len;
-
-		memset(weir_buf_put(buf, n), 0, n);
-	}
+	weir__store_be16(frame + header - 2, weir__wrap_ethertype(family));
+	if (config->pad)
+		weir__wrap_pad(buf);
 	return WEIR_NEXT;
 }
 
@@ -176,7 +142,7 @@ const struct weir_stage_type weir_eth_wrap_type = {
 	.takes = WEIR_LAYER_L3,
 	.gives = WEIR_LAYER_L2,
 	.headroom = WEIR__ETH_HEADER + WEIR__ETH_VLAN,
-	.tailroom = PAD_MAX,
+	.tailroom = WEIR__PAD_MAX,
 	.reasons = reasons,
 	.options = options,
 	.options_size = sizeof(struct weir_eth_wrap),

@@ -7,35 +7,37 @@
 #ifndef WEIR_BENCH_SITE_H
 #define WEIR_BENCH_SITE_H
 
-#include "forwarder.h"
-#include "softether.h"
+#include "suite.h"
+#include "vpnclient.h"
 
 enum site_kind {
 	SITE_VPNCLIENT,
-	SITE_WEIR,     /* between a TAP and the session: frames as they are, as the other client has it */
-	SITE_WEIR_TUN, /* between a TUN and the session, with what that needs between */
+	SITE_WEIR,
+	SITE_WEIR_TUN,
 };
 
 struct site {
 	struct rig rig; /* that of a mode is that of its site */
 	enum site_kind kind;
-	bool udp;       /* packets go by UDP, once the server sees that this works */
-	bool plain;     /* the pairs of devices have no offloads, as a wire between machines has none */
-	unsigned index; /* the rest is filled in by site_make() */
-	char hub[16];
-	char server[SIDES][16];       /* its address for that side */
-	struct process client[SIDES]; /* vpnclient */
+	bool udp;
+	bool plain; /* the pairs of devices have no offloads, as a wire between machines has none */
+
+	/* Filled in by site_make(). */
+	struct softether_client client[SIDES];
+	struct process vpnclient[SIDES];
 	struct forwarder weir[SIDES];
 };
 
-/* The namespaces with their clients, which connect at once. */
-void site_make(struct site *site, const struct softether *server, unsigned index);
+/* The namespaces with their clients, which connect at once. The server has a hub of that number. */
+void site_make(struct site *site, const struct softether *server, unsigned hub,
+	       const struct placement *placement);
 /* Processor time of both clients. */
 uint64_t site_cpu_ns(const struct rig *rig);
 /* Waits until packets pass, by UDP if they shall. */
 void site_await(const struct site *site, const struct softether *server);
 /* Whether they do at this moment go by UDP. */
 bool site_goes_by_udp(const struct site *site, const struct softether *server);
-void site_end(struct site *site);
+/* Ends the clients; what became of all packets is added to the sum. */
+void site_end(struct site *site, struct conservation *sum);
 
 #endif

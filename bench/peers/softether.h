@@ -15,6 +15,14 @@
 /* SHA-0 of the password and the user's name in capitals, which is what both ends keep. */
 #define SOFTETHER_HASH     "60uxpS5HkLCDNHzU4KjIezj2kYM="
 
+/* Where a client connects to, and as what. */
+struct softether_client {
+	enum side side; /* where it is */
+	char server[16];
+	char hub[16];
+	bool udp; /* packets go by UDP, once the server sees that this works */
+};
+
 struct softether {
 	struct rig rig; /* the server's is the left one; the other one is not used */
 	struct process process;

@@ -36,7 +36,7 @@ def rarity(percent):
 def family(mode):
     if mode.startswith('raw'):
         return RAW
-    if mode.startswith(('fused', 'threaded', 'coalesce', 'workers')):
+    if mode.startswith(('fused', 'threaded', 'coalesce', 'workers', 'weir')):
         return WEIR
     return PEER
 
@@ -191,6 +191,10 @@ def draw_all(runs, directory):
             'The same flood in super-packets of 64 datagrams', 'thousand datagrams a second that arrive', 1e-3)
     percentiles(runs, directory / 'rtt-busy.svg', 'rtt', 'Round trip of 64 bytes, back to back')
     percentiles(runs, directory / 'rtt-sleeping.svg', 'rtt1ms', 'Round trip of 64 bytes, requests 1 ms apart')
+    by_mode(runs, directory / 'softether-tcp1.svg', ('softether',), 'tcp1', 'gbps',
+            'TCP, 1 stream, between two clients of a SoftEther VPN server', 'Gbit/s')
+    by_mode(runs, directory / 'softether-cpu.svg', ('softether',), 'tcp1', 'cpu_s_per_gb',
+            'What both clients take of the processor', 'seconds of processor time for each gigabyte', upwards=True)
     stages(runs, directory)
     sweep(runs, directory)
     workers(runs, directory)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A host on an Ethernet: what turns an L3 device into a station of a network of L2. It has a MAC address,
- * addresses and gateways, knows its neighbours (RFC 826, RFC 4861), defends its addresses (RFC 5227, RFC
- *4862), and gets them from a DHCP server (RFC 2131) or a router (RFC 4861, 4862, 8106) if told to. Three
- *parts of a pipeline share it:
+ * addresses and gateways, knows its neighbours (RFC 826, RFC 4861), defends its addresses (RFC 5227,
+ * RFC 4862), and gets them from a DHCP server (RFC 2131) or a router (RFC 4861, 4862, 8106) if told to. The
+ * parts of a pipeline that share it:
  *
  *	outbound: read tun → af_decap → neighbour_wrap (exit 0: "resolve") → write session
  *	inbound:  read session → neighbour_unwrap (exit 0: "control") → af_encap → write tun
@@ -12,8 +12,10 @@
  *	answers:  read host → write session
  *
  * with weir_host_port("host", .host = host) as the endpoint, weir_neighbour_wrap(.host = host, …) and
- * weir_neighbour_unwrap(.host = host, …) as the stages. The stages only look things up; all else is done by
- *the port and by a thread of the host's, so that floods of control packets cost resolved traffic nothing.
+ * weir_neighbour_unwrap(.host = host, …) as the stages. Where outbound and inbound have a worker each, so has
+ * "resolve" and "control" a port each, because an endpoint has one writing worker; a host may have several
+ * ports, of which one is read. The stages only look things up; all else is done by the ports and by a thread
+ * of the host's, so that floods of control packets cost resolved traffic nothing.
  *
  * Nothing is learnt from data, nor from an ARP or neighbour message that nobody asked for, but that a known
  * neighbour should be probed.
@@ -74,8 +76,19 @@ struct weir_host_status {
 		*dhcp; /* state of the client by the names of RFC 2131: "SELECTING", "BOUND" …; "" without */
 	uint64_t dhcp_server_until; /* end of the lease */
 	unsigned neighbours;        /* in the table */
-	uint64_t requests, replies, refused, queued, queue_drops, conflicts,
-		flood_drops; /* counted since it was made */
+
+	/* Counted since it was made. */
+	uint64_t requests;       /* ARP requests and solicitations for neighbours */
+	uint64_t replies;        /* answers to others that asked for an address of ours */
+	uint64_t refused;        /* neighbours, and what routers advertise, that there was no place for */
+	uint64_t queued;         /* packets that waited for a neighbour */
+	uint64_t queue_drops;    /* of these, those that were not sent; and frames of the host's own */
+	uint64_t conflicts;      /* times that somebody claimed an address of ours */
+	uint64_t contradictions; /* times that a neighbour was asked because somebody claimed to be it */
+	uint64_t flood_drops;    /* frames that the port did not look at, too many in a second */
+
+	char device_error[256]; /* what the device did not take of the last change, which is tried again each
+				   second; "": nothing */
 };
 
 struct weir_host_options {
@@ -105,8 +118,9 @@ struct weir_host_options {
  * -EAGAIN. */
 WEIR_API int weir_host_create(struct weir_host **host, const struct weir_host_options *options,
 			      struct weir_error *err);
-/* Gives the lease back (if there is carrier), takes from the device what it put there, and frees it. NULL is
- * allowed. The pipeline must be destroyed before, but may be running when weir_host_release() is called. */
+/* Takes from the device what it put there, and frees it. NULL is allowed. The pipelines that use it must be
+ * destroyed before: so the lease stays with the server until its end, unless weir_host_release() was called
+ * while they ran. */
 WEIR_API void weir_host_destroy(struct weir_host *host);
 
 /* The network is there, or not: (re)announces addresses, asks routers and the DHCP server. As .changed of a
@@ -114,7 +128,8 @@ WEIR_API void weir_host_destroy(struct weir_host *host);
 WEIR_API void weir_host_follow(void *host, const struct weir_session_status *status);
 WEIR_API void weir_host_carrier(struct weir_host *host, bool up);
 
-/* Gives the DHCP lease back now, and asks for none until carrier comes anew. */
+/* Gives the DHCP lease back, and asks for none until carrier comes anew. Waits, at most a second, until the
+ * pipeline has taken the frame that says so. */
 WEIR_API void weir_host_release(struct weir_host *host);
 
 /* Names the TUN after it was made ("weir%d"), instead of .device. */

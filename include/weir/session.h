@@ -224,24 +224,24 @@ struct weir_session_type {
  * Makes the type of an endpoint of the type of a session; the rest are members of struct weir_endpoint_type:
  * name, help, reasons, counters, options, options_size, state_size.
  */
-#define WEIR_SESSION(type_, session_, ...)                                                         \
-	static int type_##_check(const void *options, struct weir_endpoint_info *info,             \
-				 struct weir_error *err)                                           \
-	{                                                                                          \
-		return weir_session_check(&(session_), options, info, err);                        \
-	}                                                                                          \
-	static int type_##_open(void *state, const void *options, struct weir_endpoint_info *info, \
-				struct weir_error *err)                                            \
-	{                                                                                          \
-		return weir_session_open(&(session_), state, options, info, err);                  \
-	}                                                                                          \
-	const struct weir_endpoint_type type_ = { .check = type_##_check,                          \
-						  .open = type_##_open,                            \
-						  .created = weir_session_created,                 \
-						  .close = weir_session_close,                     \
-						  .change = weir_session_change,                   \
-						  .read = weir_session_read,                       \
-						  .write = weir_session_write,                     \
+#define WEIR_SESSION(type_, session_, ...)                                                            \
+	static int type_##_check(const void *options_, struct weir_endpoint_info *info_,              \
+				 struct weir_error *err_)                                             \
+	{                                                                                             \
+		return weir_session_check(&(session_), options_, info_, err_);                        \
+	}                                                                                             \
+	static int type_##_open(void *state_, const void *options_, struct weir_endpoint_info *info_, \
+				struct weir_error *err_)                                              \
+	{                                                                                             \
+		return weir_session_open(&(session_), state_, options_, info_, err_);                 \
+	}                                                                                             \
+	const struct weir_endpoint_type type_ = { .check = type_##_check,                             \
+						  .open = type_##_open,                               \
+						  .created = weir_session_created,                    \
+						  .close = weir_session_close,                        \
+						  .change = weir_session_change,                      \
+						  .read = weir_session_read,                          \
+						  .write = weir_session_write,                        \
 						  __VA_ARGS__ }
 
 /*

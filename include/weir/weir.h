@@ -19,12 +19,14 @@
 #include <weir/generator.h>
 #include <weir/gro_coalesce.h>
 #include <weir/gso_split.h>
+#include <weir/host.h>
 #include <weir/io.h>
 #include <weir/mac_filter.h>
 #include <weir/null.h>
 #include <weir/offload.h>
 #include <weir/option.h>
 #include <weir/pair.h>
+#include <weir/path_mtu.h>
 #include <weir/pcap.h>
 #include <weir/pipeline.h>
 #include <weir/plugin.h>

@@ -8,7 +8,7 @@
 
 #include <weir/host.h>
 
-#include "../netlink.h"
+#include "netlink.h"
 
 struct weir__wanted_address {
 	struct weir__address address;

@@ -9,7 +9,9 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 
@@ -25,6 +27,7 @@ enum side { HERE, THERE, SIDES };
 
 static int netns[SIDES];
 static const char *programs[4]; /* compose, session, queues, udp */
+static char key[32];            /* path of a file that vanishes with the last who has it open */
 
 static void enter(enum side side)
 {
@@ -300,12 +303,24 @@ static void add_address(const char *device, const char *text)
 	weir__netlink_close(&netlink);
 }
 
+/* Left open by exec. */
+static void make_key(void)
+{
+	const int fd = memfd_create("key", 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(fchmod(fd, 0600), 0);
+	assert_int_equal(write(fd, "0123456789abcdef", 16), 16);
+	snprintf(key, sizeof(key), "/proc/self/fd/%d", fd);
+}
+
 /* The wire between the two sides. */
 static int make_wire(void **state)
 {
 	const int rc = kernel_make_veth("wire0", netns[THERE], "wire1");
 
 	(void)state;
+	make_key();
 	if (rc == -EOPNOTSUPP)
 		return 0; /* no module: the tests see that there is none */
 	assert_int_equal(rc, 0);
@@ -360,11 +375,12 @@ static void is_refused(void)
 	}
 }
 
-/* A tunnel by this program between these two. */
-static void carries(const char *path, const char *here, const char *there, bool alone_at_first)
+/* A tunnel by this program between these two; key: that both are given, or NULL. */
+static void carries(const char *path, const char *here, const char *there, const char *key_file,
+		    bool alone_at_first)
 {
-	const char *const argv_here[] = { path, here, there, "10.9.0.1/24", NULL };
-	const char *const argv_there[] = { path, there, here, "10.9.0.2/24", NULL };
+	const char *const argv_here[] = { path, here, there, "10.9.0.1/24", key_file, NULL };
+	const char *const argv_there[] = { path, there, here, "10.9.0.2/24", key_file, NULL };
 	struct program program_here, program_there;
 
 	need_wire();
@@ -383,25 +399,25 @@ static void carries(const char *path, const char *here, const char *there, bool 
 static void a_session_carries_packets(void **state)
 {
 	(void)state;
-	carries(programs[1], "192.0.2.1", "192.0.2.2", true);
+	carries(programs[1], "192.0.2.1", "192.0.2.2", key, true);
 }
 
 static void a_session_carries_packets_over_ipv6(void **state)
 {
 	(void)state;
-	carries(programs[1], "fd00:5::1", "fd00:5::2", false);
+	carries(programs[1], "fd00:5::1", "fd00:5::2", key, false);
 }
 
 static void udp_carries_packets(void **state)
 {
 	(void)state;
-	carries(programs[3], "192.0.2.1:4789", "192.0.2.2:4789", true);
+	carries(programs[3], "192.0.2.1:4789", "192.0.2.2:4789", NULL, true);
 }
 
 static void udp_carries_packets_over_ipv6(void **state)
 {
 	(void)state;
-	carries(programs[3], "[fd00:5::1]:4789", "[fd00:5::2]:4789", false);
+	carries(programs[3], "[fd00:5::1]:4789", "[fd00:5::2]:4789", NULL, false);
 }
 
 int main(int argc, char **argv)

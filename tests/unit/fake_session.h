@@ -23,7 +23,8 @@ enum deed {
 	FAIL,    /* returns -EPROTO, in words */
 	REPORT,  /* calls weir_session_fail() */
 	DESPAIR, /* calls weir_session_fatal() */
-	BLOCK,   /* waits until it is cancelled or, with the count of releases, let go */
+	BLOCK,   /* waits until it is cancelled or let go */
+	DOZE,    /* waits until it is cancelled or woken */
 };
 
 enum call {
@@ -50,6 +51,7 @@ struct script {
 	uint64_t cancelled;   /* of them, those that were cancelled */
 	int release_fd;       /* readable: who blocks goes on */
 	uint64_t timer_every; /* nanoseconds; 0: never by itself */
+	uint64_t early;       /* attempts that came before the time that was told */
 	uint32_t lines;       /* streams that connect() attaches */
 	int peer[LINES];      /* the test's ends of them, -1: none */
 	uint32_t number;      /* of the last options */
@@ -60,12 +62,15 @@ struct script {
 	/* What the application was told. */
 	char told[4096];
 	struct weir_session_status status;
+	uint64_t retry_at; /* the last that it was told; 0: at once is allowed */
+	uint64_t odd;      /* statuses that contradict themselves */
+	uint64_t pause_min, pause_max;
 	char thread[16];
 };
 
 static inline void script_init(struct script *script)
 {
-	*script = (struct script){ .lines = 1, .keeps_socket = false };
+	*script = (struct script){ .lines = 1, .pause_min = UINT64_MAX };
 	pthread_mutex_init(&script->lock, NULL);
 	pthread_cond_init(&script->changed, NULL);
 	script->release_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -95,6 +100,14 @@ static inline enum deed script_call(struct script *script, enum call call)
 	pthread_cond_broadcast(&script->changed);
 	pthread_mutex_unlock(&script->lock);
 	return deed;
+}
+
+static inline void script_add(struct script *script, uint64_t *counter, uint64_t n)
+{
+	pthread_mutex_lock(&script->lock);
+	*counter += n;
+	pthread_cond_broadcast(&script->changed);
+	pthread_mutex_unlock(&script->lock);
 }
 
 static inline void script_set(struct script *script, enum call call, enum deed deed)
@@ -152,6 +165,16 @@ static inline void script_tell(void *context, const struct weir_session_status *
 	pthread_mutex_lock(&script->lock);
 	strncat(script->told, names[status->state], sizeof(script->told) - strlen(script->told) - 1);
 	script->status = *status;
+	if (status->state == WEIR_SESSION_DOWN && status->retry_at) {
+		const uint64_t pause = status->retry_at - status->since;
+
+		script->retry_at = status->retry_at;
+		script->pause_min = pause < script->pause_min ? pause : script->pause_min;
+		script->pause_max = pause > script->pause_max ? pause : script->pause_max;
+	}
+	if (status->state == WEIR_SESSION_DOWN ? !status->error != !status->reason[0]
+					       : status->fatal || status->retry_at)
+		script->odd++;
 	pthread_getname_np(pthread_self(), script->thread, sizeof(script->thread));
 	pthread_cond_broadcast(&script->changed);
 	pthread_mutex_unlock(&script->lock);
@@ -203,6 +226,7 @@ static inline int line_read(struct weir__port *port, struct weir_reader *reader)
 		case SUCCEED:
 		case DESPAIR:
 		case BLOCK:
+		case DOZE:
 			break;
 		}
 		/* One byte is no packet. */
@@ -266,9 +290,10 @@ static inline void hang_up(struct script *script, unsigned i)
 static inline int session_deed(struct fake_session *fake, enum call call, struct weir_error *err)
 {
 	struct script *script = fake->script;
+	const enum deed deed = script_call(script, call);
 	int rc;
 
-	switch (script_call(script, call)) {
+	switch (deed) {
 	case FAIL:
 		return weir_failed(err, -EPROTO, "call %d failed", call);
 	case REPORT:
@@ -276,15 +301,11 @@ static inline int session_deed(struct fake_session *fake, enum call call, struct
 	case DESPAIR:
 		return weir_session_fatal(fake->session, -EACCES, "call %d despaired", call);
 	case BLOCK:
-		pthread_mutex_lock(&script->lock);
-		script->waits++;
-		pthread_cond_broadcast(&script->changed);
-		pthread_mutex_unlock(&script->lock);
-		rc = weir_session_wait(fake->session, script->release_fd, POLLIN, UINT64_MAX);
-		pthread_mutex_lock(&script->lock);
-		script->cancelled += rc == -ECANCELED;
-		pthread_cond_broadcast(&script->changed);
-		pthread_mutex_unlock(&script->lock);
+	case DOZE:
+		script_add(script, &script->waits, 1);
+		rc = weir_session_wait(fake->session, deed == BLOCK ? script->release_fd : -1, POLLIN,
+				       UINT64_MAX);
+		script_add(script, &script->cancelled, rc == -ECANCELED);
 		return rc;
 	case SUCCEED:
 		break;
@@ -348,8 +369,10 @@ static inline int session_change(void *state, const void *memory, bool try_only,
 static inline int session_connect(void *state, struct weir_error *err)
 {
 	struct fake_session *fake = state;
-	int rc = session_deed(fake, CONNECT, err);
+	int rc;
 
+	script_add(fake->script, &fake->script->early, weir_session_now() < fake->script->retry_at);
+	rc = session_deed(fake, CONNECT, err);
 	for (unsigned i = 0; rc == 0 && i < fake->script->lines; i++)
 		rc = open_line(fake, i, err);
 	if (rc == 0)
@@ -393,9 +416,18 @@ static inline uint32_t session_send(void *state, struct weir_writer *writer, uns
 	for (uint32_t i = 0; i < writer->n; i++) {
 		struct weir_buf *buf = weir_writer_buf(writer, i);
 
-		if (script_call(fake->script, SEND) == REPORT) {
+		switch (script_call(fake->script, SEND)) {
+		case FAIL:
+			writer->error = -ENETDOWN;
+			return i;
+		case REPORT:
 			weir_session_fail(fake->session, -EPROTO, "call %d reported", SEND);
 			return writer->n;
+		case SUCCEED:
+		case DESPAIR:
+		case BLOCK:
+		case DOZE:
+			break;
 		}
 		assert_true(weir_buf_headroom(buf) >= 16 && weir_buf_tailroom(buf) >= 8);
 		if (fake_number(buf) < fake->script->drops) {

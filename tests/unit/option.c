@@ -407,6 +407,7 @@ static void built_in_tables_name_all_members(void **state)
 	EXPECT_STAGE_NAMED(gro_coalesce);
 	EXPECT_STAGE_NAMED(gso_split);
 	EXPECT_STAGE_NAMED(mac_filter);
+	EXPECT_STAGE_NAMED(path_mtu);
 	EXPECT_STAGE_NAMED(stats);
 	EXPECT_ENDPOINT_NAMED(fd);
 	expect_generator_named();
@@ -417,6 +418,9 @@ static void built_in_tables_name_all_members(void **state)
 	EXPECT_ENDPOINT_NAMED(pcap);
 #ifdef __linux__
 	EXPECT_ENDPOINT_NAMED(softether);
+	EXPECT_STAGE_NAMED(neighbour_unwrap);
+	EXPECT_STAGE_NAMED(neighbour_wrap);
+	EXPECT_ENDPOINT_NAMED(host_port);
 	EXPECT_ENDPOINT_NAMED(tun);
 	EXPECT_ENDPOINT_NAMED(tun_queue);
 	EXPECT_ENDPOINT_NAMED(udp);

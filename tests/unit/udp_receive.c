@@ -111,17 +111,17 @@ static void come(unsigned n, uint32_t len, int segment)
 	}
 }
 
-/* The next packet is right. It leads on to the one behind it. */
-static void compare(const uint8_t *bytes, uint32_t len)
+/* The next packet is right, but for so many bytes in front. It leads on to the one behind it. */
+static void compare(const uint8_t *bytes, uint32_t len, uint32_t cut)
 {
 	const struct message *message = &kernel.messages[next.message];
 	const uint32_t segment = message->segment ? (uint32_t)message->segment : message->len;
 	const uint32_t rest = message->len - next.offset;
 
-	assert_int_equal(len, rest < segment ? rest : segment);
+	assert_int_equal(cut + len, rest < segment ? rest : segment);
 	for (uint32_t k = 0; k < len; k++)
-		assert_int_equal(bytes[k], byte_of(next.message, next.offset + k));
-	next.offset += len;
+		assert_int_equal(bytes[k], byte_of(next.message, next.offset + cut + k));
+	next.offset += cut + len;
 	if (next.offset < message->len)
 		return;
 	next.message++;
@@ -129,6 +129,7 @@ static void compare(const uint8_t *bytes, uint32_t len)
 }
 
 static unsigned skip_each; /* so many: each packet of that number is skipped; 0: none */
+static uint32_t cut_front; /* bytes of each that are not taken */
 
 static int read_packets(void *state, struct weir_reader *reader)
 {
@@ -143,14 +144,16 @@ static int read_packets(void *state, struct weir_reader *reader)
 
 		assert_int_equal(datagram.from->ipv4.sin_port, next.message);
 		if (skip_each && n++ % skip_each == 0) {
-			compare(datagram.bytes, datagram.len);
+			compare(datagram.bytes, datagram.len, 0);
 			weir__udp_skip(&udp, &datagram);
 			continue;
 		}
-		if (!weir__udp_take(&udp, reader, &datagram, 0, datagram.len, &buf))
+		if (!weir__udp_take(&udp, reader, &datagram, cut_front, datagram.len - cut_front, &buf))
 			return 0;
-		if (buf)
-			compare(buf->data, buf->len);
+		if (buf) {
+			assert_true(weir_buf_headroom(buf) >= IO_HEADROOM);
+			compare(buf->data, buf->len, cut_front);
+		}
 	}
 	return rc;
 }
@@ -228,6 +231,54 @@ static void kinds_may_follow_each_other(void **state)
 	}
 }
 
+/* In its place or copied: it begins where it is said to, and has at least the headroom that was asked for. */
+static void a_packet_may_be_a_part_of_a_datagram(void **state)
+{
+	(void)state;
+	for (cut_front = 1; cut_front < 60; cut_front += 7) {
+		begin();
+		come(5, 1400, 0);
+		come(1, 9 * 1000, 1000);
+		come(2, 60, 0);
+		come(2, 60000, 0);
+		come(1, 1648, 0);
+		assert_int_equal(read_all(31), 5 + 9 + 2 + 2 + 1);
+	}
+	cut_front = 0;
+}
+
+static int read_one(void *state, struct weir_reader *reader)
+{
+	struct weir_datagram datagram;
+	struct weir_buf *buf;
+
+	(void)state;
+	weir__udp_begin(&udp, reader);
+	assert_int_equal(weir__udp_next(&udp, reader, &datagram), 1);
+	assert_true(weir__udp_take(&udp, reader, &datagram, 0, datagram.len, &buf));
+	compare(buf->data, buf->len, 0);
+	weir__udp_end(&udp, reader);
+	return 0;
+}
+
+/* Who does not take what there is room for does not lose it with the reader's buffers. */
+static void what_is_left_is_kept(void **state)
+{
+	static const struct weir_endpoint_type one = { .read = read_one };
+
+	(void)state;
+	begin();
+	come(4, 700, 0);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(io_read(&io, &one, NULL, 31), 0);
+		assert_int_equal(io.reader.n, 1);
+		for (uint32_t k = 0; k < IO_SMALL; k++)
+			memset(io.bufs[k].room, 0xee, io.bufs[k].room_size);
+	}
+	assert_false(weir__udp_pending(&udp));
+	assert_int_equal(kernel.calls, 1);
+}
+
 static void skipped_packets_leave_no_gap(void **state)
 {
 	(void)state;
@@ -301,6 +352,8 @@ int main(void)
 		cmocka_unit_test(messages_are_cut_into_packets),
 		cmocka_unit_test(what_a_vector_has_no_room_for_waits),
 		cmocka_unit_test(kinds_may_follow_each_other),
+		cmocka_unit_test(a_packet_may_be_a_part_of_a_datagram),
+		cmocka_unit_test(what_is_left_is_kept),
 		cmocka_unit_test(skipped_packets_leave_no_gap),
 		cmocka_unit_test(a_turn_ends_without_packets_too),
 		cmocka_unit_test(empty_datagrams_are_given_too),

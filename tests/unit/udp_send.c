@@ -15,6 +15,7 @@ struct sent {
 	unsigned segment; /* 0: not said */
 	size_t bytes;
 	const void *to;
+	int fd;
 };
 
 static struct {
@@ -44,11 +45,12 @@ static unsigned segment_of(struct msghdr *header)
 	return segment;
 }
 
-static struct sent message_of(struct msghdr *header)
+static struct sent message_of(int fd, struct msghdr *header)
 {
 	struct sent message = { .packets = (unsigned)header->msg_iovlen,
 				.segment = segment_of(header),
-				.to = header->msg_name };
+				.to = header->msg_name,
+				.fd = fd };
 
 	for (unsigned i = 0; i < message.packets; i++) {
 		const size_t len = header->msg_iov[i].iov_len;
@@ -70,7 +72,6 @@ int __wrap_sendmmsg(int fd, struct mmsghdr *headers, unsigned n, int flags)
 	const unsigned call = kernel.calls++;
 	unsigned i = 0;
 
-	(void)fd;
 	assert_int_equal(flags, MSG_DONTWAIT | MSG_NOSIGNAL);
 	assert_true(n > 0);
 	if (call < kernel.answers_n && kernel.answers[call]) {
@@ -78,7 +79,7 @@ int __wrap_sendmmsg(int fd, struct mmsghdr *headers, unsigned n, int flags)
 		return -1;
 	}
 	for (; i < n && (!kernel.take || i < kernel.take); i++) {
-		const struct sent message = message_of(&headers[i].msg_hdr);
+		const struct sent message = message_of(fd, &headers[i].msg_hdr);
 
 		if (kernel.limit && message.segment > kernel.limit) {
 			errno = kernel.refusal;
@@ -194,6 +195,40 @@ static void a_message_goes_to_one_peer(void **state)
 	assert_ptr_equal(kernel.sent[1].to, &b);
 	assert_int_equal(io.writer.verdict[3], WEIR_NEXT);
 	assert_int_equal(io.writer.verdict[4], WEIR_DROP(WEIR__UDP_NO_PEER));
+}
+
+/* A message leaves by one socket, and one call is for one socket. */
+static void each_packet_leaves_by_its_source(void **state)
+{
+	static const union weir_socket_address a = { .ipv4 = { .sin_family = AF_INET } };
+	const union weir_socket_address *const to[] = { &a, &a, &a, &a, &a, NULL, &a };
+	static const uint8_t source[] = { 0, 0, 1, 2, 5, 1, 3 };
+
+	(void)state;
+	begin();
+	udp.fd = 100;
+	udp.n_sources = 2;
+	udp.sources[0] = 101;
+	udp.sources[1] = 102;
+	add(7, 100);
+	assert_int_equal(weir__udp_send(&udp, &io.writer, to, source), 7);
+	assert_int_equal(kernel.sent_n, 4);
+	sent_is(0, 2, 200);
+	sent_is(1, 1, 100);
+	sent_is(2, 2, 200);
+	sent_is(3, 1, 100);
+	assert_int_equal(kernel.sent[0].fd, 100);
+	assert_int_equal(kernel.sent[1].fd, 101);
+	assert_int_equal(kernel.sent[2].fd, 102);
+	assert_int_equal(kernel.sent[3].fd, 100);
+	assert_int_equal(io.writer.verdict[5], WEIR_DROP(WEIR__UDP_NO_PEER));
+	/* The one that is full is to be waited for. */
+	io_begin(&io);
+	add(3, 100);
+	kernel.calls = 0;
+	answer(0, EAGAIN, 0);
+	assert_int_equal(weir__udp_send(&udp, &io.writer, to, source + 1), 1);
+	assert_int_equal(udp.sender.full, 101);
 }
 
 static void an_empty_packet_is_dropped(void **state)
@@ -413,6 +448,7 @@ int main(void)
 		cmocka_unit_test(one_shorter_packet_ends_a_message),
 		cmocka_unit_test(a_message_is_no_longer_than_a_datagram),
 		cmocka_unit_test(a_message_goes_to_one_peer),
+		cmocka_unit_test(each_packet_leaves_by_its_source),
 		cmocka_unit_test(an_empty_packet_is_dropped),
 		cmocka_unit_test(without_gso_each_goes_by_itself),
 		cmocka_unit_test(a_refused_message_is_sent_one_by_one),
