@@ -157,4 +157,9 @@ void weir__check_unused(struct weir__pool *pool, uint32_t index)
 	poison(&pool->bufs[index]);
 }
 
+void weir__check_taken_off(struct weir_buf *buf, uint32_t n)
+{
+	memset(buf->data - n, POISON, n);
+}
+
 #endif

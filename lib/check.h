@@ -54,6 +54,10 @@ void weir__check_free(struct weir__pool *pool, const uint32_t *index, uint32_t n
 /* This free buffer is new, or may have been written to by a reader, for a packet that did not come. */
 void weir__check_unused(struct weir__pool *pool, uint32_t index);
 
+/* What a reader received into this buffer began n bytes in front of the packet: they are as if never written.
+ */
+void weir__check_taken_off(struct weir_buf *buf, uint32_t n);
+
 #else
 
 #define WEIR__CHECK_SIZE ((size_t)0)
@@ -89,6 +93,11 @@ static inline void weir__check_free(struct weir__pool *pool, const uint32_t *ind
 static inline void weir__check_unused(struct weir__pool *pool, uint32_t index)
 {
 	(void)pool, (void)index;
+}
+
+static inline void weir__check_taken_off(struct weir_buf *buf, uint32_t n)
+{
+	(void)buf, (void)n;
 }
 
 #endif

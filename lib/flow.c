@@ -46,6 +46,17 @@ static void at_row(struct weir__plan *plan, const struct weir__plan_row *row)
 
 static void enter(struct weir__plan *plan, uint32_t index, struct walk walk);
 
+static void enter_exits(struct weir__plan *plan, const struct weir__plan_row *row, struct walk walk)
+{
+	if (row->type->exits_give != WEIR_LAYER_ANY) {
+		walk.layer = row->type->exits_give;
+		walk.giver = row->name;
+	}
+	for (unsigned k = 0; k < WEIR_EXITS_MAX; k++)
+		if (row->exit[k] != WEIR__NONE)
+			enter(plan, row->exit[k], walk);
+}
+
 static void pass_stage(struct weir__plan *plan, struct weir__plan_row *row, struct walk *walk)
 {
 	row->worker = walk->worker;
@@ -54,9 +65,7 @@ static void pass_stage(struct weir__plan *plan, struct weir__plan_row *row, stru
 		weir_failed(plan->err, -EINVAL, "takes %s, but %s gives %s", layer_name(row->type->takes),
 			    walk->giver, layer_name(walk->layer));
 	}
-	for (unsigned k = 0; k < WEIR_EXITS_MAX; k++)
-		if (row->exit[k] != WEIR__NONE)
-			enter(plan, row->exit[k], *walk);
+	enter_exits(plan, row, *walk);
 	if (row->type->gives == WEIR_LAYER_ANY)
 		return;
 	walk->layer = row->type->gives;

@@ -55,6 +55,8 @@ const char *weir__stage_fault(const struct weir_stage_type *type)
 		return "has no process function";
 	if (type->exits > WEIR_EXITS_MAX)
 		return "has too many exits";
+	if (type->exits_give == WEIR_LAYER_AF)
+		return "has exits that give device packets, of which nobody knows for what device";
 	return has_many(type->reasons) ? "has too many reasons" : NULL;
 }
 

@@ -35,6 +35,8 @@ int weir_session_check(const struct weir_session_type *type, const void *memory,
 	const struct weir__session_options *options = memory;
 	int rc = 0;
 
+	if (!type->check || !type->send)
+		return weir_failed(err, -EINVAL, "the type of its session has no check or no send function");
 	if (options->hold > HOLD_MAX)
 		rc = weir_invalid(err, "hold", "%u packets are more than %d", options->hold, HOLD_MAX);
 	if (retry_of(options) > RETRY_MOST)

@@ -155,6 +155,12 @@ int weir__session_thread_start(struct weir_session *session);
 /* The pause after an outage of so long, before it is tried again; random: any number. */
 uint64_t weir__session_pause(uint64_t outage, uint32_t retry_ms, uint32_t retry_max_ms, uint64_t random);
 
+/*
+ * Since when a session has been down that ends now. Was it up for a shorter time than down before, then since
+ * that: one that comes up and fails at once, again and again, is not to be tried ten times a second.
+ */
+uint64_t weir__session_outage(uint64_t down_since, uint64_t up_since, uint64_t now);
+
 /* --- waiting, and what is to be done meanwhile (session_wait.c) --- */
 
 /*

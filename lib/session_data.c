@@ -197,9 +197,7 @@ static void flush_port(struct weir__port *port)
 {
 	int rc = 0;
 
-	if (__atomic_load_n(&port->broken, __ATOMIC_RELAXED))
-		return;
-	if (port->type->flush)
+	if (port->type->flush && !__atomic_load_n(&port->broken, __ATOMIC_RELAXED))
 		rc = port->type->flush(port);
 	if (rc > 0)
 		weir__port_wants_write(port);

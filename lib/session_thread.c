@@ -26,6 +26,11 @@ uint64_t weir__session_pause(uint64_t outage, uint32_t retry_ms, uint32_t retry_
 	return pause - pause / 4 + random % (pause / 2 + 1);
 }
 
+uint64_t weir__session_outage(uint64_t down_since, uint64_t up_since, uint64_t now)
+{
+	return now - up_since < up_since - down_since ? down_since : now;
+}
+
 /* xorshift (Marsaglia 2003): so that those who lost the same server do not come back all at once. */
 static uint64_t next_random(struct weir_session *session)
 {
@@ -118,7 +123,7 @@ static uint64_t enter_down(struct weir_session *session, int rc, const struct we
 
 	pthread_mutex_lock(&session->state_lock);
 	if (status->state == WEIR_SESSION_UP)
-		session->down_since = now;
+		session->down_since = weir__session_outage(session->down_since, status->since, now);
 	conclude(session, rc, err);
 	pause = weir__session_pause(now - session->down_since, session->retry_ms, session->retry_max_ms,
 				    next_random(session));

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <netinet/udp.h>
 
+#include "check.h"
 #include "reader.h"
 #include "udp_socket.h"
 
@@ -227,6 +228,7 @@ static void take_in_place(const struct weir__udp_receiver *receiver, struct weir
 	*place = *last;
 	*last = index;
 	reader->bufs[index].data += offset;
+	weir__check_taken_off(&reader->bufs[index], offset);
 	weir_reader_commit(reader, len);
 }
 

@@ -183,6 +183,7 @@ const struct weir_stage_type weir_neighbour_wrap_type = {
 	.takes = WEIR_LAYER_L3,
 	.gives = WEIR_LAYER_L2,
 	.exits = 1,
+	.exits_give = WEIR_LAYER_L2,
 	.headroom = WEIR__ETH_HEADER,
 	.tailroom = WEIR__PAD_MAX,
 	.reasons = reasons,

@@ -261,6 +261,8 @@ static void hear(struct state *state, struct weir_reader *reader, enum kind kind
 		weir_session_fail(state->session, -ECONNRESET, "the peer has said goodbye");
 		break;
 	case DATA:
+		weir_reader_drop(reader, WEIR_SESSION_EMPTY);
+		break;
 	default:
 		weir_reader_drop(reader, UNKNOWN);
 	}
@@ -284,20 +286,19 @@ static int datagrams(void *memory, struct weir_socket *socket, struct weir_reade
 	int rc;
 
 	while ((rc = weir_socket_next(socket, reader, &datagram)) > 0) {
-		const bool genuine = is_genuine(state, &datagram);
-		const uint8_t kind = genuine ? datagram.bytes[8] : 0;
-
-		if (genuine)
-			__atomic_store_n(&state->heard, reader->now, __ATOMIC_RELAXED);
-		else
+		if (!is_genuine(state, &datagram)) {
 			weir_reader_drop(reader, FORGED);
-		if (kind == DATA &&
-		    !weir_socket_take(socket, reader, &datagram, HEADER, datagram.len - HEADER, &buf))
-			return 0; /* no buffer for it now: it comes again with the next call */
-		if (genuine && kind != DATA)
-			hear(state, reader, (enum kind)kind);
-		if (kind != DATA)
 			weir_socket_skip(socket, &datagram);
+			continue;
+		}
+		__atomic_store_n(&state->heard, reader->now, __ATOMIC_RELAXED);
+		if (datagram.bytes[8] != DATA || datagram.len == HEADER) {
+			hear(state, reader, (enum kind)datagram.bytes[8]);
+			weir_socket_skip(socket, &datagram);
+		} else if (!weir_socket_take(socket, reader, &datagram, HEADER, datagram.len - HEADER,
+					     &buf)) {
+			return 0; /* no buffer for it now: it comes again with the next call */
+		}
 	}
 	return rc;
 }

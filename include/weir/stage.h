@@ -107,6 +107,8 @@ struct weir_stage_type {
 			     others are cut and completed in front of it */
 	uint8_t exits; /* how many exits it has; each must be wired in the options, or its packets are dropped
 			  as "exit" */
+	enum weir_layer exits_give; /* L3 or L2: of what leaves by them; WEIR_LAYER_ANY: the layer that came
+				     */
 
 	const struct weir_reason
 		*reasons; /* ends with a NULL name; at most WEIR_REASONS_MAX; NULL: never drops */

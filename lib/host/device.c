@@ -53,10 +53,13 @@ static int enter(struct weir__host_device *device, const char *netns, struct wei
 int weir__host_device_open(struct weir__host_device **result, const char *name, const char *netns,
 			   struct weir_error *err)
 {
-	struct weir__host_device *device = calloc(1, sizeof(*device));
+	struct weir__host_device *device;
 	int rc;
 
 	*result = NULL;
+	if (strlen(name) >= IFNAMSIZ)
+		return weir_failed(err, -EINVAL, "device %s: the name is too long", name);
+	device = calloc(1, sizeof(*device));
 	if (!device)
 		return weir_failed(err, -ENOMEM, "device %s: no memory", name);
 	snprintf(device->name, sizeof(device->name), "%s", name);

@@ -178,7 +178,7 @@ static void forget(struct weir__vxlan_table *table, uint32_t i)
 
 void weir__vxlan_table_forget(struct weir__vxlan_table *table, uint64_t now)
 {
-	for (int n = 0; n < FORGET_ONCE && table->oldest != NONE; n++) {
+	for (int n = 0; table->stations && n < FORGET_ONCE && table->oldest != NONE; n++) {
 		if (now - table->stations[table->oldest].seen < table->age_ns)
 			return;
 		forget(table, table->oldest);
@@ -191,7 +191,7 @@ void weir__vxlan_table_sift(struct weir__vxlan_table *table,
 {
 	uint32_t older;
 
-	for (uint32_t i = table->newest; i != NONE; i = older) {
+	for (uint32_t i = table->newest; table->stations && i != NONE; i = older) {
 		const struct weir__vxlan_station *station = &table->stations[i];
 
 		older = station->older;

@@ -13,9 +13,10 @@
 
 struct weir__vxlan_station;
 
+/* Zeros are one in which nothing is learned. */
 struct weir__vxlan_table {
-	struct weir__vxlan_station *stations; /* NULL: nothing is learned */
-	uint32_t *heads;                      /* of the lists of stations by hash */
+	struct weir__vxlan_station *stations;
+	uint32_t *heads; /* of the lists of stations by hash */
 	uint32_t mask;
 	uint32_t capacity;
 	uint64_t key; /* which senders cannot know */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The examples of docs/examples, run as a user runs them, with traffic of the kernel from one network
- * namespace to another through them: examples COMPOSE SESSION QUEUES UDP
+ * namespace to another through them: examples COMPOSE SESSION QUEUES UDP VXLAN
  */
 #include "namespace.h"
 
@@ -26,7 +26,7 @@
 enum side { HERE, THERE, SIDES };
 
 static int netns[SIDES];
-static const char *programs[4]; /* compose, session, queues, udp */
+static const char *programs[5]; /* compose, session, queues, udp, vxlan */
 static char key[32];            /* path of a file that vanishes with the last who has it open */
 
 static void enter(enum side side)
@@ -420,6 +420,12 @@ static void udp_carries_packets_over_ipv6(void **state)
 	carries(programs[3], "[fd00:5::1]:4789", "[fd00:5::2]:4789", NULL, false);
 }
 
+static void vxlan_carries_packets(void **state)
+{
+	(void)state;
+	carries(programs[4], "192.0.2.1", "192.0.2.2", NULL, false);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,11 +435,12 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_session_carries_packets_over_ipv6),
 		cmocka_unit_test(udp_carries_packets),
 		cmocka_unit_test(udp_carries_packets_over_ipv6),
+		cmocka_unit_test(vxlan_carries_packets),
 	};
 
-	if (argc != 5)
+	if (argc != 1 + countof(programs))
 		return 2;
-	for (int i = 0; i < 4; i++)
+	for (unsigned i = 0; i < countof(programs); i++)
 		programs[i] = argv[1 + i];
 	namespace_enter();
 	make_sides();

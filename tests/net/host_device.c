@@ -355,8 +355,18 @@ static void works_in_another_namespace(void **state)
 	assert_int_equal(setns(here, CLONE_NEWNET), 0);
 	close(here);
 	close(there);
+}
+
+static void refuses_what_cannot_be(void **state)
+{
+	struct weir__host_device *host;
+
+	(void)state;
 	assert_int_equal(weir__host_device_open(&host, "weir0", "/nowhere", &err), -ENOENT);
 	assert_null(host);
+	assert_int_equal(weir__host_device_open(&host, "weir0weir0weir0w", NULL, &err), -EINVAL);
+	assert_null(host);
+	weir__host_device_close(NULL);
 }
 
 int main(void)
@@ -370,6 +380,7 @@ int main(void)
 		device_test(a_device_vanishes_and_returns),
 		device_test(goes_on_after_an_error),
 		device_test(works_in_another_namespace),
+		device_test(refuses_what_cannot_be),
 	};
 
 	namespace_enter();

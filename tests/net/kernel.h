@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <libmnl/libmnl.h>
+#include <linux/ethtool.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -344,6 +345,55 @@ static inline int kernel_make_veth(const char *here, int netns, const char *ther
 	mnl_attr_put_strz(request, IFLA_IFNAME, there);
 	mnl_attr_put_u32(request, IFLA_NET_NS_FD, (uint32_t)netns);
 	mnl_attr_nest_end(request, peer);
+	mnl_attr_nest_end(request, data);
+	mnl_attr_nest_end(request, link);
+	return kernel_change(request);
+}
+
+/* Has the kernel complete the checksums of what it sends by this device, instead of leaving that to whatever
+ * the packets come to. */
+static inline void kernel_complete_checksums(const char *device)
+{
+	struct ethtool_value value = { .cmd = ETHTOOL_STXCSUM };
+	struct ifreq request = { .ifr_data = (void *)&value };
+
+	assert_int_equal(kernel_ioctl(device, SIOCETHTOOL, &request), 0);
+}
+
+/* An address of either family as an attribute. */
+static inline void kernel_put_ip(struct nlmsghdr *request, uint16_t ipv4, uint16_t ipv6, const char *text)
+{
+	uint8_t bytes[16];
+
+	if (inet_pton(AF_INET, text, bytes) == 1)
+		mnl_attr_put(request, ipv4, 4, bytes);
+	else if (inet_pton(AF_INET6, text, bytes) == 1)
+		mnl_attr_put(request, ipv6, 16, bytes);
+	else
+		fail_msg("'%s' is no address", text);
+}
+
+/* A device of the kernel's VXLAN. It takes IPv6 datagrams without checksum too. Returns 0 or a negative
+ * errno.
+ */
+static inline int kernel_make_vxlan(const char *device, uint32_t vni, const char *local, const char *remote)
+{
+	uint8_t bytes[512] __attribute__((aligned(8))) = { 0 };
+	struct nlmsghdr *request = mnl_nlmsg_put_header(bytes);
+	struct nlattr *link, *data;
+
+	request->nlmsg_type = RTM_NEWLINK;
+	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(request, IFLA_IFNAME, device);
+	link = mnl_attr_nest_start(request, IFLA_LINKINFO);
+	mnl_attr_put_strz(request, IFLA_INFO_KIND, "vxlan");
+	data = mnl_attr_nest_start(request, IFLA_INFO_DATA);
+	mnl_attr_put_u32(request, IFLA_VXLAN_ID, vni);
+	kernel_put_ip(request, IFLA_VXLAN_LOCAL, IFLA_VXLAN_LOCAL6, local);
+	kernel_put_ip(request, IFLA_VXLAN_GROUP, IFLA_VXLAN_GROUP6, remote);
+	mnl_attr_put_u16(request, IFLA_VXLAN_PORT, htons(4789));
+	mnl_attr_put_u8(request, IFLA_VXLAN_UDP_ZERO_CSUM6_RX, 1);
 	mnl_attr_nest_end(request, data);
 	mnl_attr_nest_end(request, link);
 	return kernel_change(request);

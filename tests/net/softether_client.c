@@ -111,8 +111,21 @@ void softether_client_stop(struct softether_client *client)
 
 void softether_client_free(struct softether_client *client)
 {
+	if (!client->pipeline)
+		return;
 	weir_pipeline_destroy(client->pipeline);
 	pthread_mutex_destroy(&client->lock);
+	client->pipeline = NULL;
+}
+
+bool softether_client_says(const struct softether_client *client, const struct softether *server,
+			   const char *text)
+{
+	char command[256], out[8192];
+
+	snprintf(command, sizeof(command), "SessionGet %s", client->status.label);
+	softether_command(server, client->session.hub, command, out, sizeof(out));
+	return strstr(out, text) != NULL;
 }
 
 static bool was_up(struct softether_client *client, unsigned ups)

@@ -38,12 +38,17 @@ struct softether_client {
 struct weir_softether softether_options(const struct softether *server, const char *user,
 					const char *password);
 
-/* Makes it and starts it; to be freed by _free(). site must outlive it. */
+/* Makes it and starts it. site must outlive it. */
 void softether_client_start(struct softether_client *client, struct site *site, unsigned side,
 			    const struct weir_softether *session);
 /* Stops it: every packet is accounted for. */
 void softether_client_stop(struct softether_client *client);
+/* Frees it, running or not, or if it was never started. */
 void softether_client_free(struct softether_client *client);
+
+/* Whether what the server says of its session has that text: "Encryption,Enabled". */
+bool softether_client_says(const struct softether_client *client, const struct softether *server,
+			   const char *text);
 
 /* Waits until it has come up that many times in all, and is up. */
 void softether_client_wait(struct softether_client *client, unsigned ups);

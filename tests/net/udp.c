@@ -12,6 +12,7 @@
 #include "payload.h"
 #include "site.h"
 #include "wait.h"
+#include "wire.h"
 
 #include <weir/udp.h>
 
@@ -798,36 +799,12 @@ static void errors_name_the_option(void **state)
 
 static int make_world(void **state)
 {
-	int rc;
-
 	(void)state;
 	site_make(&site[0]);
 	site_make(&site[1]);
-	site_enter(&site[0]);
-	rc = kernel_make_veth("wire0", site[1].fd, "wire1");
-	has_wire = rc == 0;
+	has_wire = wire_make(site);
 	if (!has_wire)
 		print_message("there are no veth devices: only loopback is tested\n");
-	for (int side = 0; side < 2 && has_wire; side++) {
-		static const char *const addresses[2][2] = { { "192.0.2.1/30", "fd00:5::1/64" },
-							     { "192.0.2.2/30", "fd00:5::2/64" } };
-		const char *device = side ? "wire1" : "wire0";
-		struct weir__netlink netlink;
-
-		site_enter(&site[side]);
-		namespace_set_flag(device, IFF_UP, true);
-		assert_int_equal(weir__netlink_open(&netlink, NULL), 0);
-		for (int i = 0; i < 2; i++) {
-			struct weir__address address = { 0 };
-
-			assert_true(weir__ip_prefix_parse(addresses[side][i], &address.local, &address.bits));
-			assert_int_equal(
-				weir__address_add(&netlink, if_nametoindex(device), &address, 0, NULL), 0);
-			weir__address_wait(&netlink, if_nametoindex(device), &address);
-		}
-		weir__netlink_close(&netlink);
-	}
-	site_leave();
 	return 0;
 }
 

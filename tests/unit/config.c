@@ -66,6 +66,20 @@ SHAPE(grow, WEIR_LAYER_ANY, WEIR_LAYER_ANY, WEIR_EXITS_MAX, 4);
 
 SHAPE(frames, WEIR_LAYER_L2, WEIR_LAYER_L2, 0, 0);
 
+/* IP packets go on, and what leaves it are frames. */
+static const struct weir_stage_type framing_type = {
+	.name = "framing",
+	.takes = WEIR_LAYER_L3,
+	.gives = WEIR_LAYER_L3,
+	.exits = 1,
+	.exits_give = WEIR_LAYER_L2,
+	.options_size = sizeof(struct shape),
+	.configure = shape_configure,
+	.process = shape_vector,
+};
+
+#define framing(...) WEIR_STAGE(framing_type, struct shape, __VA_ARGS__)
+
 static const struct weir_stage_type lazy_type = { .name = "lazy", .options_size = sizeof(struct shape) };
 
 #define lazy(...) WEIR_STAGE(lazy_type, struct shape, __VA_ARGS__)
@@ -330,6 +344,10 @@ static const struct wrong flows[] = {
 	    .chains = { { "flow", .stages = { READ, weir_af_decap(), weir_eth_wrap(.source = MAC),
 					      weir_eth_unwrap(.exit = { "rest" }), WRITE } },
 			{ "rest", .stages = { weir_af_decap(), WRITE } } } } },
+	{ "rest/af_encap: takes IP packets, but framing gives Ethernet frames",
+	  { ENDS, RX,
+	    .chains = { { "flow", .stages = { READ, weir_af_decap(), framing(.exit = { "rest" }), WRITE } },
+			{ "rest", .stages = { weir_af_encap(), WRITE } } } } },
 	{ "flow/frames: takes Ethernet frames, but in gives any packets",
 	  { .endpoints = { fake("in", .any = true), weir_null("out") }, RX, ROWS(frames()) } },
 	{ "flow/write: endpoint 'out' takes device packets, but eth_wrap gives Ethernet frames",
@@ -638,6 +656,11 @@ static const struct weir_config right[] = {
 					    split(.name = "split2", .exit = { "rest2" }), WRITE } },
 		      { "rest", .stages = { weir_ring(.worker = "tx"), WRITE } },
 		      { "rest2", .stages = { WRITE } } } },
+	/* What leaves a stage is something else than what goes on. */
+	{ ENDS, RX,
+	  .chains = { { "flow", .stages = { READ, weir_af_decap(), framing(.exit = { "rest" }),
+					    weir_af_encap(), WRITE } },
+		      { "rest", .stages = { weir_mac_filter(), WRITE } } } },
 	/* Circles with rings. */
 	{ ENDS, RXTX, LOOP(pass()) },
 	/* Queues in any order, as many as the device may have or fewer; what the device gives they give. */
@@ -762,6 +785,9 @@ static void refuses_types_that_break_their_rules(void **state)
 	stage.reasons = reasons;
 	refuses(&with_stage, "flow/pass: the type 'pass' has too many reasons");
 	assert_int_equal(weir_stage_register(&stage), -EINVAL);
+	stage.exits_give = WEIR_LAYER_AF;
+	refuses(&with_stage, "flow/pass: the type 'pass' has exits that give device packets, of which nobody "
+			     "knows for what device");
 	stage.exits = WEIR_EXITS_MAX + 1;
 	refuses(&with_stage, "flow/pass: the type 'pass' has too many exits");
 	stage.name = NULL;

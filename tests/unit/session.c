@@ -112,6 +112,15 @@ static void pauses_an_eighth_of_the_outage(void **state)
 		assert_in_range(weir__session_pause(80000 * MS, 100, 30000, random), 7500 * MS, 12500 * MS);
 }
 
+static void counts_a_short_life_as_outage(void **state)
+{
+	(void)state;
+	assert_int_equal(weir__session_outage(1000, 2000, 3000), 3000);
+	assert_int_equal(weir__session_outage(1000, 2000, 9000), 9000);
+	assert_int_equal(weir__session_outage(1000, 2000, 2999), 1000);
+	assert_int_equal(weir__session_outage(1000, 1000, 1000), 1000);
+}
+
 static void refuses_options(void **state)
 {
 	struct rig rig;
@@ -649,6 +658,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pauses_an_eighth_of_the_outage),
+		cmocka_unit_test(counts_a_short_life_as_outage),
 		cmocka_unit_test(refuses_options),
 		cmocka_unit_test(comes_up_and_is_closed),
 		cmocka_unit_test(does_nothing_for_a_pipeline_that_fails),

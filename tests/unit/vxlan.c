@@ -4,9 +4,9 @@
 
 #include <weir/vxlan.h>
 
-#include "../../stages/vxlan/flow.h"
-#include "../../stages/vxlan/peers.h"
-#include "../../stages/vxlan/table.h"
+#include "vxlan/flow.h"
+#include "vxlan/peers.h"
+#include "vxlan/table.h"
 #include "error.h"
 
 static struct weir_endpoint_info info;

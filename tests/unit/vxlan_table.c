@@ -3,7 +3,7 @@
 
 #include <pthread.h>
 
-#include "../../stages/vxlan/table.h"
+#include "vxlan/table.h"
 
 #define AGE UINT64_C(1000) /* nanoseconds, as the test has its own time */
 
@@ -93,14 +93,21 @@ static void groups_are_no_stations(void **state)
 	weir__vxlan_table_close(&table);
 }
 
+static bool is_host(const void *context, const union weir_socket_address *at)
+{
+	const union weir_socket_address kept = address(*(const uint32_t *)context);
+
+	return weir_socket_same(at, &kept);
+}
+
 static void nothing_is_learned_without_a_table(void **state)
 {
 	(void)state;
 	memset(&table, 0, sizeof(table));
-	table.newest = table.oldest = table.free = UINT32_MAX;
 	seen(1, 1, 0);
 	assert_int_equal(where(1, 0), 0);
 	weir__vxlan_table_forget(&table, 1);
+	weir__vxlan_table_sift(&table, is_host, NULL);
 	weir__vxlan_table_close(&table);
 }
 
@@ -147,13 +154,6 @@ static void a_flood_moves_nobody(void **state)
 	assert_true(table.forgotten > 1000);
 	assert_int_equal(table.moved, 0);
 	weir__vxlan_table_close(&table);
-}
-
-static bool is_host(const void *context, const union weir_socket_address *at)
-{
-	const union weir_socket_address kept = address(*(const uint32_t *)context);
-
-	return weir_socket_same(at, &kept);
 }
 
 static void some_are_sifted_out(void **state)
