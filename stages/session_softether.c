@@ -112,6 +112,7 @@ static int extend(struct weir__se_state *state)
 			return code;
 		if (code == 0)
 			continue;
+		weir_count(&state->links_failed, 1);
 		state->extend_at = weir_session_now() + EXTEND_AGAIN;
 		weir_session_wake(state->session, state->extend_at);
 		return 0;
@@ -190,6 +191,8 @@ static const struct weir_counter counters[] = {
 	  offsetof(struct weir__se_state, redirected) },
 	{ "links_lost", "TCP connections that broke or were ended by the server",
 	  offsetof(struct weir__se_state, links_lost) },
+	{ "links_failed", "further TCP connections that could not be made",
+	  offsetof(struct weir__se_state, links_failed) },
 	WEIR__SE_ACCEL_COUNTERS(struct weir__se_state, udp),
 	{ 0 },
 };

@@ -50,10 +50,20 @@ static int extend(struct weir__se_state *state, uint32_t *refused, struct weir_e
 	return code;
 }
 
+/* Those of the options that need no login, such as whom to believe. */
+static void refresh(struct weir__se_state *state)
+{
+	weir_session_lock(state->session);
+	if (!weir__se_settings_relogin(&state->settings, &state->options))
+		state->settings = state->options;
+	weir_session_unlock(state->session);
+}
+
 int weir__se_extend(struct weir__se_state *state, struct weir_error *err)
 {
 	uint32_t refused = 0;
 
+	refresh(state);
 	return extend(state, &refused, err);
 }
 

@@ -31,9 +31,9 @@ struct weir__se_link {
 
 struct weir__se_state {
 	WEIR_SESSION_STATE;
-	uint64_t keepalives;                         /* S */
-	uint64_t keepalives_got;                     /* R */
-	uint64_t reattached, redirected, links_lost; /* T */
+	uint64_t keepalives;                                       /* S */
+	uint64_t keepalives_got;                                   /* R */
+	uint64_t reattached, redirected, links_lost, links_failed; /* T */
 
 	struct weir__se_settings options; /* RS: those that change() set last */
 	struct weir__se_vault vault;      /* fixed */

@@ -321,6 +321,7 @@ static void settle(struct weir__se_state *state, uint8_t flags)
 	settings->clear_data = flags & 2;
 	settings->half_duplex = flags & 4;
 	settings->connections = flags & 8 ? 4 : 1;
+	state->options = *settings;
 	state->max_frame = settings->max_frame;
 	state->extend_at = UINT64_MAX;
 }
