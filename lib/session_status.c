@@ -86,6 +86,9 @@ void weir_session_assign(struct weir_session *session, const struct weir_session
 	pthread_mutex_unlock(&session->state_lock);
 }
 
+static void fail(struct weir_session *session, int error, bool fatal, const char *format, va_list args)
+	WEIR_PRINTF(4, 0);
+
 /* The first failure counts: others follow from it. */
 static void fail(struct weir_session *session, int error, bool fatal, const char *format, va_list args)
 {
