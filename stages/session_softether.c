@@ -152,8 +152,8 @@ static int softether_lost(void *memory, struct weir_stream *stream, struct weir_
 		weir_session_wake(state->session, weir_session_now());
 		return 0;
 	}
-	/* A server that met an error in one connection takes it for one of the next, too. */
-	state->lost_at = abrupt ? 0 : weir_session_now();
+	/* A server that met an error in the TLS of one connection takes it for one of the next, too. */
+	state->lost_at = abrupt && state->welcome.encrypt ? 0 : weir_session_now();
 	return err->code;
 }
 
