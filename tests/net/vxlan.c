@@ -755,8 +755,8 @@ static void the_kernel_gets_through_a_bad_network(void **state)
 	struct impair_counts forth, back;
 
 	(void)state;
-	make_kernel_device(&bad, VNI);
 	pipeline = start_tap(0, &options, false);
+	make_kernel_device(&bad, VNI); /* now that somebody hears it */
 	run_over_bad_network(512 << 10);
 	forth = counts_of(network, "forth");
 	back = counts_of(network, "back");
