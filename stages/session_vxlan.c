@@ -134,8 +134,6 @@ static void fix(struct weir__vxlan_fixed *fixed, const struct weir_vxlan *option
 	fixed->sources = options->one_source ? 0 : options->sources ? options->sources : SOURCES;
 	fixed->learn_max = options->learn_max ? options->learn_max : LEARN;
 	fixed->max_packet = options->max_packet ? options->max_packet : PACKET;
-	fixed->dscp = options->dscp;
-	fixed->ttl = options->ttl;
 	fixed->mark = options->mark;
 	fixed->receive_buffer = options->receive_buffer;
 	fixed->send_buffer = options->send_buffer;
@@ -162,8 +160,6 @@ static int open_socket(struct weir__vxlan *vxlan, uint32_t i, struct weir_error 
 		.send_buffer = fixed->send_buffer,
 		.no_gso = fixed->no_gso,
 		.no_gro = fixed->no_gro,
-		.dscp = fixed->dscp,
-		.ttl = fixed->ttl,
 		.mark = fixed->mark,
 		.df = !fixed->fragment,
 		.no_checksum = fixed->no_checksum,
@@ -176,7 +172,7 @@ static int open_socket(struct weir__vxlan *vxlan, uint32_t i, struct weir_error 
 	return weir_socket_open(&vxlan->socket[i], vxlan->session, &options, err);
 }
 
-/* What can change while packets flow. */
+/* What can change while packets flow. Checked before, it does not fail. */
 static void take_options(struct weir__vxlan *vxlan, const struct weir_vxlan *options)
 {
 	const uint32_t age = options->learn_seconds ? options->learn_seconds : AGE_S;
@@ -193,6 +189,8 @@ static void take_options(struct weir__vxlan *vxlan, const struct weir_vxlan *opt
 	weir__vxlan_peers_read(&vxlan->peers, options, &vxlan->fixed.local, vxlan->socket[0], NULL);
 	vxlan->last_host = NULL;
 	memset(&vxlan->last, 0, sizeof(vxlan->last));
+	for (uint32_t i = 0; i <= vxlan->fixed.senders; i++)
+		weir_socket_set_header(vxlan->socket[i], options->dscp, options->ttl, NULL);
 }
 
 /* Sockets are closed by the engine. */
