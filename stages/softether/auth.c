@@ -66,7 +66,7 @@ void weir__se_password_hash(const char *password, size_t n, const char *user,
 	char upper[WEIR__SE_NAME];
 	size_t i;
 
-	for (i = 0; user[i] && i < sizeof(upper); i++)
+	for (i = 0; i < sizeof(upper) && user[i]; i++)
 		upper[i] = user[i] >= 'a' && user[i] <= 'z' ? (char)(user[i] - 'a' + 'A') : user[i];
 	weir__se_sha0(password, n, upper, i, hash);
 }
