@@ -416,10 +416,15 @@ int weir_stream_write(struct weir_stream *stream, const void *bytes, size_t n, u
 	int rc = push_all(stream, stream->port.session, until);
 
 	for (size_t piece; rc == 0 && n > 0; from += piece, n -= piece) {
+		uint8_t *room;
+
 		piece = n < stream->send_room ? n : stream->send_room;
-		memcpy(stage(stream, piece), from, piece);
+		room = memcpy(stage(stream, piece), from, piece);
 		weir__fifo_put(&stream->staged, piece);
 		rc = push_all(stream, stream->port.session, until);
+		/* It may have had a password, and lies there until frames come. */
+		if (rc == 0 && stream->secure)
+			explicit_bzero(room, piece);
 	}
 	return rc < 0 ? failed(stream, rc, "sending", err) : 0;
 }

@@ -156,6 +156,9 @@ static int put_item(struct weir__host_device *device, struct item *item, struct 
 	if (rc == 0) {
 		item->ours = true;
 		item->deprecated = false;
+		/* Who is told of the address then may use it. */
+		if (!item->is_route)
+			weir__address_wait(&device->netlink, device->index, &item->address);
 	}
 	if (!item->ours || item->deprecated == item->deprecate)
 		return 0;

@@ -30,7 +30,8 @@ struct weir__vxlan_unfinished {
 	uint32_t index;
 	uint32_t copies; /* 0: there is no such packet */
 	uint64_t arrival;
-	bool sent; /* at least one of these */
+	bool sent;       /* at least one of these */
+	uint16_t failed; /* of these */
 };
 
 /* Counted by each sender at once. */
@@ -44,7 +45,7 @@ struct weir__vxlan_sent {
 struct weir__vxlan_fixed {
 	union weir_socket_address local;
 	uint32_t senders, sources, learn_max, max_packet;
-	uint32_t dscp, ttl, mark, receive_buffer, send_buffer;
+	uint32_t mark, receive_buffer, send_buffer;
 	bool no_learn, no_checksum, fragment, no_gso, no_gro;
 	char bind_device[IFNAMSIZ], netns[WEIR__VXLAN_NETNS];
 };

@@ -3,9 +3,8 @@
 #include "test.h"
 
 #include "bytes.h"
-#include "checksum.h"
 #include "error.h"
-#include "host/arp.h"
+#include "frames.h"
 #include "host/host.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -13,7 +12,6 @@
 
 static const uint8_t own_mac[6] = { 2, 0, 0, 0, 0, 1 }, mac_a[6] = { 2, 0, 0, 0, 0, 0xa },
 		     mac_b[6] = { 2, 0, 0, 0, 0, 0xb };
-static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 struct fixture {
 	struct weir_host *host;
@@ -111,14 +109,6 @@ static bool has_route(struct fixture *f, const char *to, const char *via)
 	return false;
 }
 
-static struct weir__ip ip(const char *text)
-{
-	struct weir__ip ip;
-
-	assert_true(weir__ip_parse(text, &ip));
-	return ip;
-}
-
 static enum weir__host_result in(struct fixture *f, const uint8_t *frame, size_t size)
 {
 	return weir__host_input(f->host, frame, size, f->now);
@@ -126,26 +116,11 @@ static enum weir__host_result in(struct fixture *f, const uint8_t *frame, size_t
 
 /* --- ARP --- */
 
-struct arp {
-	const char *sender, *target;
-	const uint8_t *mac; /* of the sender */
-	const uint8_t *to;
-	bool reply;
-};
-
-static enum weir__host_result arp_in(struct fixture *f, struct arp of)
+static enum weir__host_result arp_in(struct fixture *f, struct arp arp)
 {
-	uint8_t frame[60] = { 0 };
-	struct weir__arp arp = { .reply = of.reply };
+	uint8_t frame[FRAME_MAX];
 
-	memcpy(arp.sender_mac, of.mac, 6);
-	memcpy(arp.sender, ip(of.sender).bytes, 4);
-	memcpy(arp.target, ip(of.target).bytes, 4);
-	memcpy(frame, of.to ? of.to : everybody, 6);
-	memcpy(frame + 6, of.mac, 6);
-	weir__store_be16(frame + 12, WEIR__ETHERTYPE_ARP);
-	weir__arp_write(frame + 14, &arp);
-	return in(f, frame, sizeof(frame));
+	return in(f, frame, frame_arp(frame, &arp));
 }
 
 /* The frame that came out is this. */
@@ -615,69 +590,11 @@ static void refuses_what_may_come_from_afar(void **state)
 
 /* --- routers --- */
 
-struct ra {
-	uint16_t lifetime;
-	const char *prefix; /* of 64 bits; NULL: none */
-	uint8_t flags;
-	uint32_t valid, preferred;
-	uint32_t mtu;
-	const char *dns;
-	const char *domain; /* encoded, of at most 8 bytes */
-};
-
-static uint8_t *put_prefix(uint8_t *p, const struct ra *ra)
-{
-	memcpy(p, (const uint8_t[]){ 3, 4, 64, ra->flags }, 4);
-	weir__store_be32(p + 4, ra->valid);
-	weir__store_be32(p + 8, ra->preferred);
-	memcpy(p + 16, ip(ra->prefix).bytes, 16);
-	return p + 32;
-}
-
-static uint8_t *put_options(uint8_t *p, const struct ra *ra)
-{
-	if (ra->prefix)
-		p = put_prefix(p, ra);
-	if (ra->mtu) {
-		memcpy(p, (const uint8_t[]){ 5, 1 }, 2);
-		weir__store_be32(p + 4, ra->mtu);
-		p += 8;
-	}
-	if (ra->dns) {
-		memcpy(p, (const uint8_t[]){ 25, 3 }, 2);
-		weir__store_be32(p + 4, 600);
-		memcpy(p + 8, ip(ra->dns).bytes, 16);
-		p += 24;
-	}
-	if (ra->domain) {
-		memcpy(p, (const uint8_t[]){ 31, 2 }, 2);
-		weir__store_be32(p + 4, 600);
-		memcpy(p + 8, ra->domain, strlen(ra->domain));
-		p += 16;
-	}
-	return p;
-}
-
 static enum weir__host_result ra_in(struct fixture *f, const char *from, const uint8_t *mac, struct ra ra)
 {
-	uint8_t packet[256] = { 0x60, [6] = 58, 255, [40] = 134, [44] = 64 };
-	uint8_t *p = packet + 56;
-	uint16_t checksum;
-	size_t size;
-	uint64_t sum;
+	uint8_t frame[FRAME_MAX];
 
-	memcpy(packet + 8, ip(from).bytes, 16);
-	memcpy(packet + 24, weir__nd_all_nodes, 16);
-	weir__store_be16(packet + 46, ra.lifetime);
-	p = put_options(p, &ra);
-	memcpy(p, (const uint8_t[]){ 1, 1 }, 2);
-	memcpy(p + 2, mac, 6);
-	size = (size_t)(p + 8 - packet);
-	weir__store_be16(packet + 4, (uint16_t)(size - 40));
-	sum = weir__checksum_pseudo6(packet + 8, 58, (uint32_t)(size - 40));
-	checksum = weir__checksum_finish(weir__checksum_add(sum, packet + 40, size - 40));
-	memcpy(packet + 42, &checksum, 2);
-	return ipv6_in(f, mac, (const uint8_t[]){ 0x33, 0x33, 0, 0, 0, 1 }, packet, size);
+	return in(f, frame, frame_ra(frame, from, mac, &ra));
 }
 
 #define SLAAC "fd01::ff:fe00:1/64"
