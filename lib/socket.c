@@ -120,6 +120,11 @@ void weir_socket_adapt(const struct weir_socket *socket, union weir_socket_addre
 	weir__udp_adapt(&socket->udp, address);
 }
 
+int weir_socket_set_header(struct weir_socket *socket, uint32_t dscp, uint32_t ttl, struct weir_error *err)
+{
+	return weir__udp_set_header(&socket->udp, dscp, ttl, err);
+}
+
 int weir_socket_mtu(const struct weir_socket *socket, const union weir_socket_address *to, uint32_t *bytes,
 		    struct weir_error *err)
 {

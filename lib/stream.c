@@ -132,9 +132,12 @@ static int get_more(struct weir_stream *stream, unsigned *calls, uint64_t now)
 	return n > 0 ? 1 : (int)n;
 }
 
+/* No more at once than a message may have: so bytes() does not take long over what is no packet. */
 const uint8_t *weir_stream_peek(const struct weir_stream *stream, size_t *n)
 {
-	*n = weir__fifo_used(&stream->plain);
+	const size_t used = weir__fifo_used(&stream->plain);
+
+	*n = used < stream->receive_room ? used : stream->receive_room;
 	return weir__fifo_front(&stream->plain);
 }
 
@@ -238,20 +241,38 @@ void weir_stream_commit(struct weir_stream *stream, size_t n)
 
 /* --- the data path --- */
 
+/* Calls bytes() if it is worth that. Returns how many it has taken, or a negative errno. */
+static ssize_t hand_over(struct weir_stream *stream, struct weir_reader *reader)
+{
+	const struct weir_session *session = stream->port.session;
+	const size_t before = weir__fifo_used(&stream->plain);
+	int rc = 0;
+
+	if (before)
+		rc = session->type->bytes(session->state, stream, reader);
+	return rc < 0 ? rc : (ssize_t)(before - weir__fifo_used(&stream->plain));
+}
+
 static int stream_read(struct weir__port *port, struct weir_reader *reader)
 {
 	struct weir_stream *stream = stream_of(port);
-	const struct weir_session *session = port->session;
 	unsigned calls = RECEIVES;
-	int rc = 0;
+	size_t taken = 0;
 
 	for (;;) {
-		if (weir__fifo_used(&stream->plain))
-			rc = session->type->bytes(session->state, stream, reader);
-		if (rc < 0)
-			return rc;
+		const ssize_t n = hand_over(stream, reader);
+		int rc;
+
+		if (n < 0)
+			return (int)n;
 		if (reader->n == reader->limit)
 			return has_more(stream);
+		/* A peer who floods with what is no packet does not keep the worker. */
+		taken += (size_t)n;
+		if (!reader->n && taken >= stream->receive_room)
+			return 1;
+		if (n > 0 && weir__fifo_used(&stream->plain) >= stream->receive_room)
+			continue;
 		/* Without a jumbo buffer at hand, what is whole may still have to wait. */
 		if (weir__fifo_used(&stream->plain) > stream->receive_room)
 			return reader->spill.iov_len ? -EMSGSIZE : 1;
@@ -395,10 +416,15 @@ int weir_stream_write(struct weir_stream *stream, const void *bytes, size_t n, u
 	int rc = push_all(stream, stream->port.session, until);
 
 	for (size_t piece; rc == 0 && n > 0; from += piece, n -= piece) {
+		uint8_t *room;
+
 		piece = n < stream->send_room ? n : stream->send_room;
-		memcpy(stage(stream, piece), from, piece);
+		room = memcpy(stage(stream, piece), from, piece);
 		weir__fifo_put(&stream->staged, piece);
 		rc = push_all(stream, stream->port.session, until);
+		/* It may have had a password, and lies there until frames come. */
+		if (rc == 0 && stream->secure)
+			explicit_bzero(room, piece);
 	}
 	return rc < 0 ? failed(stream, rc, "sending", err) : 0;
 }

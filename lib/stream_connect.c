@@ -14,12 +14,17 @@
 
 #define TIMEOUT_MS 15000
 #define NS_PER_MS  UINT64_C(1000000)
+#define UNSENT     (256 << 10) /* bytes that the kernel takes before it can send them, at the most */
 
 static int set_options(int fd, int family, const struct weir_stream_options *options, struct weir_error *err)
 {
 	/* What is sent together is given to the kernel together. */
 	int rc = weir__socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY", err);
 
+	/* It would take megabytes, and each packet would wait behind them: let the queues in front of the
+	 * pipeline fill instead, which know what to drop. */
+	if (rc == 0)
+		rc = weir__socket_set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT, "TCP_NOTSENT_LOWAT", err);
 	if (rc == 0 && options->dscp)
 		rc = weir__socket_set_dscp(fd, family, options->dscp, err);
 	/* A size that is set ends the growth with the way's bandwidth: so only if it is asked for. */
@@ -27,6 +32,8 @@ static int set_options(int fd, int family, const struct weir_stream_options *opt
 		rc = weir__socket_set_buffer(fd, SO_RCVBUF, options->receive_buffer, 0, err);
 	if (rc == 0 && options->send_buffer)
 		rc = weir__socket_set_buffer(fd, SO_SNDBUF, options->send_buffer, 0, err);
+	if (rc == 0 && options->pace)
+		rc = weir__socket_set(fd, SOL_SOCKET, SO_MAX_PACING_RATE, (int)options->pace, "pace", err);
 	return rc;
 }
 
@@ -100,7 +107,7 @@ static int try_all(struct weir_session *session, const struct weir_stream_option
 			     &why);
 		if (rc >= 0 || rc == -ECANCELED)
 			return rc;
-		snprintf(tried + used, sizeof(tried) - used, "%s%s: %s", i ? ", " : "",
+		snprintf(tried + used, sizeof(tried) - used, "%s%s: %.100s", i ? ", " : "",
 			 weir_socket_address_text(&resolved->address[i], address), why.text);
 	}
 	return weir_failed(err, rc, "host '%s': %s", options->host, tried);

@@ -324,7 +324,10 @@ static bool set_name(SSL *ssl, const char *name)
 	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	if (weir__ip_parse(name, &ip))
 		return X509_VERIFY_PARAM_set1_ip(param, ip.bytes, ip.family == 6 ? 16 : 4);
-	return X509_VERIFY_PARAM_set1_host(param, name, 0) && SSL_set_tlsext_host_name(ssl, name);
+	/* What SSL_set_tlsext_host_name() is, but that it casts const away. */
+	return X509_VERIFY_PARAM_set1_host(param, name, 0) &&
+	       SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+			(void *)(uintptr_t)name);
 }
 
 static int set_up(struct weir__tls *tls, SSL_CTX *context, const struct weir_tls *options, const char *host,

@@ -68,6 +68,16 @@ static int set_no_checksum(int fd, int family, struct weir_error *err)
 	return rc;
 }
 
+/* -1: the system's, also after another one. */
+static int set_values(int fd, int family, uint32_t dscp, uint32_t ttl, struct weir_error *err)
+{
+	const int rc = weir__socket_set_dscp(fd, family, dscp, err);
+
+	return rc ? rc
+		  : weir__socket_set_both(fd, family, IPV6_UNICAST_HOPS, IP_TTL, ttl ? (int)ttl : -1, "ttl",
+					  err);
+}
+
 static int set_header(const struct weir__udp *udp, int fd, const struct weir__udp_options *options,
 		      struct weir_error *err)
 {
@@ -76,11 +86,8 @@ static int set_header(const struct weir__udp *udp, int fd, const struct weir__ud
 
 	if (family == AF_INET6)
 		rc = weir__socket_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !udp->dual, "local", err);
-	if (rc == 0 && options->dscp)
-		rc = weir__socket_set_dscp(fd, family, options->dscp, err);
-	if (rc == 0 && options->ttl)
-		rc = weir__socket_set_both(fd, family, IPV6_UNICAST_HOPS, IP_TTL, (int)options->ttl, "ttl",
-					   err);
+	if (rc == 0)
+		rc = set_values(fd, family, options->dscp, options->ttl, err);
 	if (rc == 0 && options->df)
 		rc = weir__socket_set_both(fd, family, IPV6_MTU_DISCOVER, IP_MTU_DISCOVER, IP_PMTUDISC_DO,
 					   "df", err);
@@ -256,6 +263,18 @@ void weir__udp_close(struct weir__udp *udp)
 		close(udp->fd);
 	if (udp->netns >= 0)
 		close(udp->netns);
+}
+
+int weir__udp_set_header(const struct weir__udp *udp, uint32_t dscp, uint32_t ttl, struct weir_error *err)
+{
+	union weir_socket_address local;
+	int rc;
+
+	weir__udp_local(udp, &local);
+	rc = set_values(udp->fd, local.any.sa_family, dscp, ttl, err);
+	for (uint32_t i = 0; rc == 0 && i < udp->n_sources; i++)
+		rc = set_values(udp->sources[i], local.any.sa_family, dscp, ttl, err);
+	return rc;
 }
 
 /* --- what the kernel knows --- */

@@ -90,6 +90,9 @@ struct weir__udp {
 int weir__udp_open(struct weir__udp *udp, const struct weir__udp_options *options, struct weir_error *err);
 void weir__udp_close(struct weir__udp *udp);
 
+/* Other values for what is sent from now on; ttl 0: the system's. Any thread. */
+int weir__udp_set_header(const struct weir__udp *udp, uint32_t dscp, uint32_t ttl, struct weir_error *err);
+
 /* An address as this socket knows it. */
 void weir__udp_adapt(const struct weir__udp *udp, union weir_socket_address *address);
 

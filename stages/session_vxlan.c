@@ -128,14 +128,12 @@ static int vxlan_check(const void *opts, struct weir_endpoint_info *info, struct
 
 static void fix(struct weir__vxlan_fixed *fixed, const struct weir_vxlan *options)
 {
-	memset(fixed, 0, sizeof(*fixed)); /* so that its bytes can be compared */
+	memset(fixed, 0, sizeof(*fixed));
 	weir__vxlan_local(options, &fixed->local, NULL);
 	fixed->senders = options->senders;
 	fixed->sources = options->one_source ? 0 : options->sources ? options->sources : SOURCES;
 	fixed->learn_max = options->learn_max ? options->learn_max : LEARN;
 	fixed->max_packet = options->max_packet ? options->max_packet : PACKET;
-	fixed->dscp = options->dscp;
-	fixed->ttl = options->ttl;
 	fixed->mark = options->mark;
 	fixed->receive_buffer = options->receive_buffer;
 	fixed->send_buffer = options->send_buffer;
@@ -150,6 +148,17 @@ static void fix(struct weir__vxlan_fixed *fixed, const struct weir_vxlan *option
 		snprintf(fixed->netns, sizeof(fixed->netns), "%s", options->netns);
 }
 
+static bool is_same(const struct weir__vxlan_fixed *a, const struct weir__vxlan_fixed *b)
+{
+	return weir_socket_same(&a->local, &b->local) && a->senders == b->senders &&
+	       a->sources == b->sources && a->learn_max == b->learn_max && a->max_packet == b->max_packet &&
+	       a->mark == b->mark && a->receive_buffer == b->receive_buffer &&
+	       a->send_buffer == b->send_buffer && a->no_learn == b->no_learn &&
+	       a->no_checksum == b->no_checksum && a->fragment == b->fragment && a->no_gso == b->no_gso &&
+	       a->no_gro == b->no_gro && strcmp(a->bind_device, b->bind_device) == 0 &&
+	       strcmp(a->netns, b->netns) == 0;
+}
+
 /* The first socket has the port that all send to; the others any, for they only send. */
 static int open_socket(struct weir__vxlan *vxlan, uint32_t i, struct weir_error *err)
 {
@@ -162,8 +171,6 @@ static int open_socket(struct weir__vxlan *vxlan, uint32_t i, struct weir_error 
 		.send_buffer = fixed->send_buffer,
 		.no_gso = fixed->no_gso,
 		.no_gro = fixed->no_gro,
-		.dscp = fixed->dscp,
-		.ttl = fixed->ttl,
 		.mark = fixed->mark,
 		.df = !fixed->fragment,
 		.no_checksum = fixed->no_checksum,
@@ -176,7 +183,7 @@ static int open_socket(struct weir__vxlan *vxlan, uint32_t i, struct weir_error 
 	return weir_socket_open(&vxlan->socket[i], vxlan->session, &options, err);
 }
 
-/* What can change while packets flow. */
+/* What can change while packets flow. Checked before, it does not fail. */
 static void take_options(struct weir__vxlan *vxlan, const struct weir_vxlan *options)
 {
 	const uint32_t age = options->learn_seconds ? options->learn_seconds : AGE_S;
@@ -193,6 +200,8 @@ static void take_options(struct weir__vxlan *vxlan, const struct weir_vxlan *opt
 	weir__vxlan_peers_read(&vxlan->peers, options, &vxlan->fixed.local, vxlan->socket[0], NULL);
 	vxlan->last_host = NULL;
 	memset(&vxlan->last, 0, sizeof(vxlan->last));
+	for (uint32_t i = 0; i <= vxlan->fixed.senders; i++)
+		weir_socket_set_header(vxlan->socket[i], options->dscp, options->ttl, NULL);
 }
 
 /* Sockets are closed by the engine. */
@@ -248,7 +257,7 @@ static int vxlan_change(void *state, const void *opts, bool try_only, struct wei
 
 	(void)err; /* check() has found the options to be right */
 	fix(&fixed, opts);
-	if (memcmp(&fixed, &vxlan->fixed, sizeof(fixed)) != 0)
+	if (!is_same(&fixed, &vxlan->fixed))
 		return -ENOTSUP;
 	if (try_only)
 		return 0;
@@ -301,7 +310,8 @@ static void assign(struct weir__vxlan *vxlan)
 	weir_session_unlock(vxlan->session);
 	if (host_at(vxlan, 0, &only) && !host_at(vxlan, 1, &only))
 		weir_socket_address_text(&only, status.remote);
-	if (memcmp(&status, &vxlan->told, sizeof(status)) == 0)
+	if (status.mtu == vxlan->told.mtu && strcmp(status.label, vxlan->told.label) == 0 &&
+	    strcmp(status.remote, vxlan->told.remote) == 0)
 		return;
 	vxlan->told = status;
 	weir_session_assign(vxlan->session, &status);

@@ -64,6 +64,9 @@ WEIR_API void weir_socket_local(const struct weir_socket *socket, union weir_soc
 /* An address as this socket knows it: with a scope, or an IPv4 address in one of IPv6. Use it before it is
  * compared or sent to. */
 WEIR_API void weir_socket_adapt(const struct weir_socket *socket, union weir_socket_address *address);
+/* Other values than those of the options for what is sent from now on. Any function of the session. */
+WEIR_API int weir_socket_set_header(struct weir_socket *socket, uint32_t dscp, uint32_t ttl,
+				    struct weir_error *err);
 /* Bytes of a datagram that goes there in one piece. Session's and control threads. */
 WEIR_API int weir_socket_mtu(const struct weir_socket *socket, const union weir_socket_address *to,
 			     uint32_t *bytes, struct weir_error *err);

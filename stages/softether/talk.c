@@ -111,6 +111,7 @@ static int connect_stream(struct weir__se_talk *talk, const struct weir__se_targ
 		.dscp = settings->dscp,
 		.receive_buffer = settings->receive_buffer,
 		.send_buffer = settings->send_buffer,
+		.pace = settings->pace,
 	};
 
 	if (target->pinned) {

@@ -44,7 +44,7 @@ struct weir__vxlan_sent {
 struct weir__vxlan_fixed {
 	union weir_socket_address local;
 	uint32_t senders, sources, learn_max, max_packet;
-	uint32_t dscp, ttl, mark, receive_buffer, send_buffer;
+	uint32_t mark, receive_buffer, send_buffer;
 	bool no_learn, no_checksum, fragment, no_gso, no_gro;
 	char bind_device[IFNAMSIZ], netns[WEIR__VXLAN_NETNS];
 };

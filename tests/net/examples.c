@@ -17,11 +17,11 @@
 
 #include "kernel.h"
 #include "netlink.h"
+#include "program.h"
 
 #define WAIT_S 30 /* for what comes at once; so long only that a busy machine fails no test */
 #define CHUNK  16384
 #define CHUNKS 64
-#define OUT    65536
 
 enum side { HERE, THERE, SIDES };
 
@@ -49,67 +49,13 @@ static void make_sides(void)
 
 /* --- programs --- */
 
-struct program {
-	pid_t pid;
-	FILE *out;
-	char said[OUT]; /* once it has ended: all after the line that it was waited for */
-};
-
-static bool ends_with(const char *text, const char *end)
-{
-	const size_t n = strlen(text), k = strlen(end);
-
-	return n >= k && strcmp(text + n - k, end) == 0;
-}
-
 /* Starts it and waits for a line that ends so. */
 static void start(struct program *program, enum side side, const char *const argv[], const char *line_end)
 {
-	char line[256];
-	int fds[2];
+	char line[PROGRAM_LINE];
 
-	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-	program->pid = fork();
-	assert_true(program->pid >= 0);
-	if (program->pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		namespace_keep_capabilities();
-		if (setns(netns[side], CLONE_NEWNET) == 0 && dup2(fds[1], STDOUT_FILENO) >= 0)
-			execv(argv[0], (char *const *)(uintptr_t)argv);
-		_exit(127);
-	}
-	close(fds[1]);
-	program->out = fdopen(fds[0], "r");
-	assert_non_null(program->out);
-	do {
-		if (!fgets(line, sizeof(line), program->out))
-			fail_msg("%s ended at once", argv[0]);
-	} while (!ends_with(line, line_end));
-}
-
-/* Ends it as a user does; its counters must add up. */
-static void finish(struct program *program)
-{
-	unsigned long long received, injected, sent, dropped, consumed, held;
-	const char *law;
-	int status;
-
-	assert_int_equal(kill(program->pid, SIGINT), 0);
-	program->said[fread(program->said, 1, OUT - 1, program->out)] = '\0';
-	fclose(program->out);
-	assert_int_equal(waitpid(program->pid, &status, 0), program->pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-	law = strstr(program->said, "\nreceived ");
-	assert_non_null(law);
-	assert_int_equal(sscanf(law,
-				" received %llu + injected %llu == sent %llu + dropped %llu + consumed %llu "
-				"+ held %llu",
-				&received, &injected, &sent, &dropped, &consumed, &held),
-			 6);
-	assert_true(sent > 0);
-	assert_int_equal(held, 0);
-	assert_int_equal(received + injected, sent + dropped + consumed);
+	program_start(program, netns[side], argv);
+	program_wait(program, "", line_end, line);
 }
 
 /* The packets that a row of the printed counters has. */
@@ -256,7 +202,7 @@ static void composes(void **state)
 	enter(HERE);
 	pass_datagrams("10.9.0.2", "10.9.0.1");
 	pass_stream("10.9.0.2", "10.9.0.1");
-	finish(&program);
+	assert_true(program_finish(&program) > 0);
 	assert_true(packets_of(&program, "outbound/stats") >= CHUNKS);
 	assert_true(packets_of(&program, "outbound/ring") >= CHUNKS);
 	assert_true(packets_of(&program, "inbound/stats") >= CHUNKS);
@@ -280,7 +226,7 @@ static void spreads_flows(void **state)
 	for (unsigned i = 0; i < FLOWS; i++)
 		pass_datagrams("10.9.0.2", "10.9.0.1");
 	pass_stream("10.9.0.2", "10.9.0.1");
-	finish(&program);
+	assert_true(program_finish(&program) > 0);
 	assert_true(packets_of(&program, "outbound0/stats") > 0);
 	assert_true(packets_of(&program, "outbound1/stats") > 0);
 	assert_true(packets_of(&program, "inbound0/stats") > 0);
@@ -390,8 +336,8 @@ static void carries(const char *path, const char *here, const char *there, const
 	start(&program_there, THERE, argv_there, "weir0 is up\n");
 	pass_datagrams("10.9.0.1", "10.9.0.2");
 	pass_stream("10.9.0.1", "10.9.0.2");
-	finish(&program_here);
-	finish(&program_there);
+	assert_true(program_finish(&program_here) > 0);
+	assert_true(program_finish(&program_there) > 0);
 	assert_true(packets_of(&program_here, "outbound/write") >= CHUNKS);
 	assert_true(packets_of(&program_here, "inbound/write") >= CHUNKS);
 }

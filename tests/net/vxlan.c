@@ -558,24 +558,17 @@ static void comes(struct hosts *hosts, uint8_t from, uint8_t number)
 
 static struct weir_vxlan loopback_options(void)
 {
-	return (struct weir_vxlan){ .name = "vx",
-				    .vni = VNI,
-				    .local = "127.0.0.1",
-				    .remote = WEIR_LIST("127.0.1.1", "127.0.1.2", "127.0.1.3"),
-				    .netns = site[0].path };
+	return (struct weir_vxlan){ .name = "vx", .vni = VNI, .local = "127.0.0.1", .netns = site[0].path };
 }
 
 static void several_remotes(void **state)
 {
-	struct weir_vxlan options = { .name = "vx",
-				      .vni = VNI,
-				      .local = "127.0.0.1",
-				      .remote = WEIR_LIST("127.0.1.1", "127.0.1.2", "127.0.1.3"),
-				      .senders = 1,
-				      .netns = site[0].path };
+	struct weir_vxlan options = loopback_options();
 	struct hosts hosts;
 
 	(void)state;
+	options.remote = WEIR_LIST("127.0.1.1", "127.0.1.2", "127.0.1.3");
+	options.senders = 1;
 	open_hosts(&hosts);
 	start_hosts(&hosts, &options);
 	/* To all, by both senders. */
@@ -609,6 +602,48 @@ static void several_remotes(void **state)
 	assert_int_equal(counted(hosts.pipeline, "in/read", "moved"), 1);
 	assert_int_equal(counted(hosts.pipeline, "out/write", "flooded"), 3);
 	assert_int_equal(counted(hosts.pipeline, "out/write", "copies"), 9);
+	close_hosts(&hosts);
+}
+
+/* Receives a datagram that is sent to all, and says what its header has. */
+static void header_is(const struct hosts *hosts, uint8_t number, int ttl, int tos)
+{
+	uint8_t control[128];
+	struct msghdr message = { .msg_control = control, .msg_controllen = sizeof(control) };
+	struct pollfd wait = { .fd = hosts->fd[0], .events = POLLIN };
+	int value = 0, found = 0;
+
+	give(hosts->link, 0, number);
+	assert_int_equal(poll(&wait, 1, WAIT_MS), 1);
+	assert_true(recvmsg(hosts->fd[0], &message, 0) >= 0);
+	for (struct cmsghdr *part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
+		memcpy(&value, CMSG_DATA(part), part->cmsg_type == IP_TOS ? 1 : sizeof(value));
+		if (part->cmsg_type == IP_TOS)
+			value &= 0xff;
+		assert_int_equal(value, part->cmsg_type == IP_TOS ? tos : ttl);
+		found++;
+	}
+	assert_int_equal(found, 2);
+}
+
+static void ttl_and_dscp_change_while_it_runs(void **state)
+{
+	struct weir_vxlan options = loopback_options(), other;
+	struct hosts hosts;
+	const int on = 1;
+
+	(void)state;
+	options.remote = WEIR_LIST("127.0.1.1");
+	other = options;
+	options.ttl = 9;
+	options.dscp = 46;
+	open_hosts(&hosts);
+	assert_int_equal(setsockopt(hosts.fd[0], IPPROTO_IP, IP_RECVTTL, &on, sizeof(on)), 0);
+	assert_int_equal(setsockopt(hosts.fd[0], IPPROTO_IP, IP_RECVTOS, &on, sizeof(on)), 0);
+	start_hosts(&hosts, &options);
+	header_is(&hosts, 1, 9, 46 << 2);
+	configure(hosts.pipeline, &other, 0);
+	header_is(&hosts, 2, 64, 0);
 	close_hosts(&hosts);
 }
 
@@ -755,8 +790,8 @@ static void the_kernel_gets_through_a_bad_network(void **state)
 	struct impair_counts forth, back;
 
 	(void)state;
-	make_kernel_device(&bad, VNI);
 	pipeline = start_tap(0, &options, false);
+	make_kernel_device(&bad, VNI); /* now that somebody hears it */
 	run_over_bad_network(512 << 10);
 	forth = counts_of(network, "forth");
 	back = counts_of(network, "back");
@@ -809,6 +844,7 @@ int main(void)
 		vxlan_test(what_was_learned_goes_with_its_remote),
 		vxlan_test(sessions_talk),
 		vxlan_test(several_remotes),
+		vxlan_test(ttl_and_dscp_change_while_it_runs),
 		vxlan_test(unknown_hosts_can_be_heard),
 		vxlan_test(a_port_in_use_is_told),
 		vxlan_test(sessions_get_through_a_bad_network),

@@ -257,7 +257,7 @@ static void a_descriptor_is_read_to_its_end(void **state)
 	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
 	if (fork() == 0) {
 		for (size_t i = 0; i < strlen(WORD); i++) {
-			if (write(ends[1], WORD + i, 1) != 1)
+			if (write(ends[1], &WORD[i], 1) != 1)
 				_exit(1);
 			usleep(100);
 		}

@@ -26,6 +26,7 @@ static struct {
 	const char *names[4]; /* addresses that every host has; none: as the system does */
 	int wait_fd;          /* waits until that can be read; -1: does not */
 	int asked_fd;         /* and says that it does */
+	uint64_t answered;    /* times that it did */
 } names = { .wait_fd = -1, .asked_fd = -1 };
 
 int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
@@ -39,20 +40,24 @@ int __wrap_getaddrinfo(const char *host, const char *service, const struct addri
 	struct pollfd polled = { .fd = names.wait_fd, .events = POLLIN };
 	const struct addrinfo numeric = { .ai_flags = AI_NUMERICHOST, .ai_socktype = hints->ai_socktype };
 	struct addrinfo **end = list;
+	int rc;
 
-	if ((hints->ai_flags & AI_NUMERICHOST) || (!names.error && !names.names[0] && names.wait_fd < 0))
+	if ((hints->ai_flags & AI_NUMERICHOST) ||
+	    (!fake_load(names.error) && !names.names[0] && names.wait_fd < 0))
 		return __real_getaddrinfo(host, service, hints, list);
 	if (names.wait_fd >= 0) {
 		fake_ring(names.asked_fd);
 		while (poll(&polled, 1, -1) < 1)
 			continue;
 	}
+	rc = fake_load(names.error);
 	*list = NULL;
-	for (unsigned i = 0; !names.error && names.names[i]; i++) {
+	for (unsigned i = 0; !fake_load(names.error) && names.names[i]; i++) {
 		assert_int_equal(__real_getaddrinfo(names.names[i], service, &numeric, end), 0);
 		end = &(*end)->ai_next;
 	}
-	return names.error;
+	__atomic_add_fetch(&names.answered, 1, __ATOMIC_RELEASE);
+	return rc;
 }
 
 /* --- the server --- */
@@ -422,19 +427,20 @@ static void a_name_may_be_unknown(void **state)
 	for (size_t i = 0; i < countof(cases); i++) {
 		struct rig rig;
 
-		names.error = cases[i].error;
+		fake_store(names.error, cases[i].error);
 		rig_init(&rig, NULL);
 		rig.call.options.host = "vpn.test";
 		rig_begin(&rig);
 		is_down(&rig, cases[i].code, "host 'vpn.test': ");
 		rig_end(&rig);
 	}
-	names.error = 0;
+	fake_store(names.error, 0);
 }
 
 /* Who waits for a name is let go at once; the thread that asks for it ends when it can. */
 static void asking_is_cancelled(void **state)
 {
+	const uint64_t before = names.answered;
 	eventfd_t n;
 	struct rig rig;
 
@@ -446,7 +452,7 @@ static void asking_is_cancelled(void **state)
 	rig_begin(&rig);
 	assert_int_equal(eventfd_read(names.asked_fd, &n), 0);
 	rig_end(&rig);
-	names.error = EAI_NONAME;
+	fake_store(names.error, EAI_NONAME);
 	fake_ring(names.wait_fd);
 	/* The next one goes the same way to its end. */
 	rig_init(&rig, NULL);
@@ -454,10 +460,11 @@ static void asking_is_cancelled(void **state)
 	rig_begin(&rig);
 	is_down(&rig, -ENOENT, "vpn.test");
 	rig_end(&rig);
+	wait_for(fake_load(names.answered) == before + 2);
 	close(names.wait_fd);
 	close(names.asked_fd);
 	names.wait_fd = names.asked_fd = -1;
-	names.error = 0;
+	fake_store(names.error, 0);
 }
 
 /* Where the queue of a listener is full, nothing answers. */
