@@ -171,6 +171,7 @@ static uint32_t resume(const struct weir__vxlan_unfinished *unfinished, struct w
 	    unfinished->copies >= packets->way[0].n)
 		return 0;
 	packets->sent[0] = unfinished->sent;
+	packets->failed[0] = unfinished->failed;
 	return unfinished->copies;
 }
 
@@ -197,6 +198,7 @@ static uint32_t send_copies(struct weir_socket *socket, struct weir_writer *writ
 			.copies = batch.copy[n],
 			.arrival = weir_writer_buf(writer, packet)->arrival,
 			.sent = packets->sent[packet],
+			.failed = packets->failed[packet],
 		};
 		break;
 	}
