@@ -40,6 +40,7 @@ static const struct weir_stage_type turn_type = {
 	.name = "turn",
 	.help = "send packets to a few hosts in turn",
 	.options_size = sizeof(struct turn),
+	.config_size = sizeof(struct turn),
 	.state_size = sizeof(struct turn_state),
 	.process = turn_vector,
 };
