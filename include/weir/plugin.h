@@ -37,9 +37,9 @@ struct weir_plugin {
 
 /*
  * Loads the shared object and registers all its types, or none; they stay until the process ends. path must
- * have a slash: nothing is searched for. Returns 0; -ENOENT; -ENOEXEC (no shared object, or one without
- * weir_plugin); -EPROTO (made for another ABI: the words say which); -EEXIST (a type of that name is known).
- * Control threads.
+ * have a slash: nothing is searched for. Returns 0; -EINVAL (it has none, or a type breaks a rule); -ENOENT;
+ * -ENOEXEC (no shared object, or one without weir_plugin); -EPROTO (made for another ABI: the words say
+ * which); -EEXIST (a type of that name is known). Control threads.
  */
 WEIR_API int weir_plugin_load(const char *path, struct weir_error *err);
 

@@ -182,9 +182,10 @@ int softether_try(const struct softether *server, const char *hub, const char *c
 	FILE *pipe;
 	int status;
 
-	snprintf(line, sizeof(line), "exec vpncmd %s:%u /SERVER /PASSWORD: %s%s /CSV %s %s </dev/null 2>&1",
-		 server->address, server->port, hub ? "/ADMINHUB:" : "", hub ? hub : "",
-		 command[0] == '/' ? "" : "/CMD", command);
+	snprintf(line, sizeof(line),
+		 "cd %s && exec vpncmd %s:%u /SERVER /PASSWORD:%s %s%s /CSV %s %s </dev/null 2>&1",
+		 server->home, server->address, server->port, server->password ? server->password : "",
+		 hub ? "/ADMINHUB:" : "", hub ? hub : "", command[0] == '/' ? "" : "/CMD", command);
 	if (server->site)
 		site_enter(server->site);
 	pipe = popen(line, "re");

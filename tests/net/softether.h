@@ -20,6 +20,7 @@ struct softether {
 	const char *address; /* IPv4, where it listens */
 	uint16_t port;
 	const struct site *site; /* NULL: where the process is */
+	const char *password;    /* of its administrator; NULL: none */
 	pid_t pid;
 	char home[48]; /* its files: lib/vpn_server.config, log/, out */
 };
@@ -34,7 +35,8 @@ void softether_kill(struct softether *server); /* as a crash does */
 
 /*
  * Runs a command of vpncmd, "SessionList", on the server, or on a hub unless that is NULL; what it prints, as
- * CSV, goes to out. softether_try() returns 0 or the number that SoftEther has for the error.
+ * CSV, goes to out. Files may be named as in the server's home. softether_try() returns 0 or the number that
+ * SoftEther has for the error.
  */
 void softether_command(const struct softether *server, const char *hub, const char *command, char *out,
 		       size_t size);

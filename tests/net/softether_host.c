@@ -20,6 +20,7 @@ static struct site site;
 static struct program program;
 static char password_file[64];
 static char netns[64];
+static int netns_fd;
 
 static int start_server(void **state)
 {
@@ -29,8 +30,10 @@ static int start_server(void **state)
 	server = (struct softether){ .address = "127.0.0.1", .port = 5555 };
 	softether_start(&server);
 	site_make(&site);
-	/* The program finds it by this process. */
-	snprintf(netns, sizeof(netns), "/proc/%d/fd/%d", getpid(), site.fd);
+	/* Left open by exec: the program names it by the descriptor. */
+	netns_fd = fcntl(site.fd, F_DUPFD, 0);
+	assert_true(netns_fd >= 0);
+	snprintf(netns, sizeof(netns), "/proc/self/fd/%d", netns_fd);
 	snprintf(password_file, sizeof(password_file), "%s/password", server.home);
 	file = fopen(password_file, "w");
 	assert_non_null(file);
@@ -50,6 +53,7 @@ static int stop_server(void **state)
 	}
 	if (server.pid)
 		softether_stop(&server);
+	close(netns_fd);
 	site_close(&site);
 	return 0;
 }

@@ -2,6 +2,7 @@
 /* Who may log in to a SoftEther server, and which server is believed. */
 #include "namespace.h"
 
+#include "identity.h"
 #include "softether_client.h"
 #include "wait.h"
 
@@ -118,6 +119,134 @@ static void a_hub_that_is_not_there(void **state)
 	is_refused(&session, "no such hub");
 }
 
+/* --- certificates --- */
+
+/* Files in the server's home, which vanish with it. */
+struct files {
+	char certificate[64], key[64];
+};
+
+static void save(const struct identity *identity, const char *name, struct files *files)
+{
+	snprintf(files->certificate, sizeof(files->certificate), "%s/%s.XXXXXX", server.home, name);
+	snprintf(files->key, sizeof(files->key), "%s/%s-key.XXXXXX", server.home, name);
+	identity_save(identity, files->certificate, false);
+	identity_save_key(identity, files->key);
+}
+
+static void a_certificate(void **state)
+{
+	struct identity own = identity_make_of(EVP_RSA_gen(2048), "own", "DNS:own", NULL, 1);
+	struct identity other = identity_make_of(EVP_RSA_gen(2048), "other", "DNS:other", NULL, 1);
+	struct files own_files, other_files;
+	struct weir_softether session = softether_options(&server, "cert", NULL);
+	char command[256];
+
+	(void)state;
+	save(&own, "own", &own_files);
+	save(&other, "other", &other_files);
+	softether_command(&server, "VPN", "UserCreate cert /GROUP:none /REALNAME:none /NOTE:none", NULL, 0);
+	snprintf(command, sizeof(command), "UserCertSet cert /LOADCERT:%s", own_files.certificate);
+	softether_command(&server, "VPN", command, NULL, 0);
+	session.password_ask = NULL;
+	session.user_certificate = own_files.certificate;
+	session.key_file = own_files.key;
+	comes_up(&session, "SID-CERT-");
+	session.user_certificate = other_files.certificate;
+	session.key_file = other_files.key;
+	is_refused(&session, "user or password");
+	identity_free(&own);
+	identity_free(&other);
+}
+
+static bool said(const char *words)
+{
+	bool found;
+
+	pthread_mutex_lock(&client.lock);
+	found = client.status.state == WEIR_SESSION_DOWN && strstr(client.status.reason, words);
+	pthread_mutex_unlock(&client.lock);
+	return found;
+}
+
+/* It has not told the server who it is. */
+static void is_not_believed(const struct weir_softether *session)
+{
+	softether_client_start(&client, &site, 0, session);
+	wait_until(said("the certificate is refused"));
+	assert_int_equal(softether_client_count(&client, "connects"), 0);
+	softether_client_stop(&client);
+	softether_client_free(&client);
+}
+
+/* What the server shows now. */
+static struct identity identity_of_server(char path[64])
+{
+	struct identity identity = { 0 };
+	FILE *file;
+
+	snprintf(path, 64, "%s/shown", server.home);
+	softether_command(&server, NULL, "ServerCertGet shown", NULL, 0);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	identity.certificate = PEM_read_X509(file, NULL, NULL, NULL);
+	assert_non_null(identity.certificate);
+	fclose(file);
+	return identity;
+}
+
+static void a_server_that_is_known(void **state)
+{
+	struct weir_softether session = softether_options(&server, "u1", "pw-one");
+	char path[64], right[65], wrong[65];
+	const char *pins[] = { wrong, right, NULL }, *others[] = { wrong, NULL };
+	struct identity shown = identity_of_server(path);
+
+	(void)state;
+	identity_fingerprint(&shown, right);
+	identity_fingerprint(&shown, wrong);
+	wrong[10] = wrong[10] == '0' ? '1' : '0';
+	session.any_server = false;
+	is_not_believed(&session); /* no authority knows it */
+	session.fingerprints = pins;
+	comes_up(&session, "SID-U1-");
+	session.fingerprints = others;
+	is_not_believed(&session);
+	session.fingerprints = NULL;
+	session.certificate = path;
+	comes_up(&session, "SID-U1-");
+	identity_free(&shown);
+}
+
+static void a_server_of_an_authority(void **state)
+{
+	struct identity authority = identity_make("authority", NULL, NULL, 1);
+	struct identity other = identity_make("other", NULL, NULL, 1);
+	struct identity shown = identity_make_of(EVP_RSA_gen(2048), "server", "IP:127.0.0.1", &authority, 1);
+	struct files files, authority_files, other_files;
+	struct weir_softether session = softether_options(&server, "u1", "pw-one");
+	char command[256];
+
+	(void)state;
+	save(&shown, "server", &files);
+	save(&authority, "authority", &authority_files);
+	save(&other, "other-authority", &other_files);
+	snprintf(command, sizeof(command), "ServerCertSet /LOADCERT:%s /LOADKEY:%s", files.certificate,
+		 files.key);
+	softether_command(&server, NULL, command, NULL, 0);
+	session.any_server = false;
+	session.ca_file = authority_files.certificate;
+	comes_up(&session, "SID-U1-");
+	session.tls_name = "elsewhere.test";
+	is_not_believed(&session);
+	session.tls_name = NULL;
+	session.ca_file = other_files.certificate;
+	is_not_believed(&session);
+	identity_free(&shown);
+	identity_free(&authority);
+	identity_free(&other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +254,9 @@ int main(void)
 		cmocka_unit_test_teardown(no_password_at_all, free_client),
 		cmocka_unit_test_teardown(a_wrong_password, free_client),
 		cmocka_unit_test_teardown(a_hub_that_is_not_there, free_client),
+		cmocka_unit_test_teardown(a_certificate, free_client),
+		cmocka_unit_test_teardown(a_server_that_is_known, free_client),
+		cmocka_unit_test_teardown(a_server_of_an_authority, free_client),
 	};
 
 	namespace_enter();

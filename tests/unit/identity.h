@@ -27,13 +27,13 @@ static inline void identity_extend(X509 *certificate, int nid, const char *value
 	X509_EXTENSION_free(extension);
 }
 
-/* names: "DNS:vpn.test,IP:192.0.2.1", or NULL: it is an authority. issuer NULL: signed by itself. It is valid
- * for a day up to the end of that day from now. */
-static inline struct identity identity_make(const char *subject, const char *names,
-					    const struct identity *issuer, long last_day)
+/* Of that key. names: "DNS:vpn.test,IP:192.0.2.1", or NULL: it is an authority. issuer NULL: signed by
+ * itself. It is valid for a day up to the end of that day from now. */
+static inline struct identity identity_make_of(EVP_PKEY *key, const char *subject, const char *names,
+					       const struct identity *issuer, long last_day)
 {
 	static long serial;
-	struct identity identity = { EVP_EC_gen("P-256"), X509_new() };
+	struct identity identity = { key, X509_new() };
 	X509 *certificate = identity.certificate;
 	X509_NAME *name;
 
@@ -52,6 +52,13 @@ static inline struct identity identity_make(const char *subject, const char *nam
 		identity_extend(certificate, NID_subject_alt_name, names);
 	assert_true(X509_sign(certificate, issuer ? issuer->key : identity.key, EVP_sha256()) > 0);
 	return identity;
+}
+
+/* The same with a key of the usual kind. */
+static inline struct identity identity_make(const char *subject, const char *names,
+					    const struct identity *issuer, long last_day)
+{
+	return identity_make_of(EVP_EC_gen("P-256"), subject, names, issuer, last_day);
 }
 
 static inline void identity_free(struct identity *identity)
@@ -81,6 +88,18 @@ static inline void identity_save(const struct identity *identity, char *path, bo
 	assert_int_equal(der ? i2d_X509_bio(file, identity->certificate)
 			     : PEM_write_bio_X509(file, identity->certificate),
 			 1);
+	BIO_free(file);
+}
+
+/* The same of its key, for nobody else to read. */
+static inline void identity_save_key(const struct identity *identity, char *path)
+{
+	const int fd = mkostemp(path, O_CLOEXEC);
+	BIO *file = BIO_new_fd(fd, BIO_CLOSE);
+
+	assert_true(fd >= 0);
+	assert_non_null(file);
+	assert_int_equal(PEM_write_bio_PKCS8PrivateKey(file, identity->key, NULL, NULL, 0, NULL, NULL), 1);
 	BIO_free(file);
 }
 
