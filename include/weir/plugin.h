@@ -26,7 +26,7 @@ struct weir_plugin {
 };
 
 #define WEIR_PLUGIN(...)                                                                                    \
-	WEIR_API extern const struct weir_plugin weir_plugin;                                               \
+	extern const struct weir_plugin weir_plugin WEIR_API;                                               \
 	const struct weir_plugin weir_plugin = {                                                            \
 		.abi = WEIR_ABI,                                                                            \
 		.sizes = { sizeof(struct weir_buf), sizeof(struct weir_reader), sizeof(struct weir_writer), \
