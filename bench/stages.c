@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "chain.h"
+#include "neighbour.h"
 #include "report.h"
 
 struct options {
@@ -103,19 +104,45 @@ static void measure(const struct options *options, struct report *report)
 	}
 }
 
+/* What is known beforehand, and what is looked up, in turns. */
+static void measure_neighbours(const struct options *options, struct report *report)
+{
+	const uint64_t packets = packets_for(options);
+	struct weir_host *host = neighbour_open();
+
+	for (unsigned r = 0; r < options->rounds; r++) {
+		const double known = neighbour_run(&options->chain, host, NEIGHBOUR_KNOWN, packets);
+
+		for (enum neighbour_wrap wrap = NEIGHBOUR_ONE; wrap < NEIGHBOUR_WRAPS; wrap++)
+			report_add(report, neighbour_names[wrap], "fused", "extra_ns_per_packet",
+				   neighbour_run(&options->chain, host, wrap, packets) - known);
+	}
+	weir_host_destroy(host);
+}
+
+static struct spread print_row(const struct report *report, const char *kase, const char *metric)
+{
+	const struct series *series = report_series(report, kase, "fused", metric);
+	const struct spread spread = report_spread(series->values, series->n);
+
+	printf("%-15s %8.2f ns a packet [%.2f-%.2f]\n", strcmp(kase, "none") == 0 ? "in and out" : kase,
+	       spread.median, spread.min, spread.max);
+	return spread;
+}
+
 static void print(struct report *report)
 {
-	for (unsigned i = 0; i < report->n; i++) {
-		const char *name = report->results[i].kase;
-		const struct series *series = report_series(report, name, "fused", "ns_per_packet");
-		struct spread spread = report_spread(series->values, series->n);
+	double six, one, few;
 
-		printf("%-12s %8.2f ns a packet [%.2f-%.2f]\n",
-		       strcmp(name, "none") == 0 ? "in and out" : name, spread.median, spread.min,
-		       spread.max);
-		if (strcmp(name, "six") == 0)
-			report_figure(report, "six_stages_ns", spread.median, BAR_AT_MOST, 30);
-	}
+	for (unsigned n = 0; n <= CHAIN_STAGES; n++)
+		print_row(report, chain_names[n], "ns_per_packet");
+	six = print_row(report, "six", "ns_per_packet").median;
+	puts("more than eth_wrap, a MAC address that is looked up:");
+	one = print_row(report, neighbour_names[NEIGHBOUR_ONE], "extra_ns_per_packet").median;
+	few = print_row(report, neighbour_names[NEIGHBOUR_FEW], "extra_ns_per_packet").median;
+	report_figure(report, "six_stages_ns", six, BAR_AT_MOST, 30);
+	report_figure(report, "neighbour_extra_ns", one, BAR_AT_MOST, 5);
+	report_figure(report, "neighbour_few_extra_ns", few, BAR_NONE, 0);
 }
 
 static int find_case(const char *name)
@@ -181,6 +208,7 @@ int main(int argc, char **argv)
 		count_instructions(&options, &report);
 	} else {
 		measure(&options, &report);
+		measure_neighbours(&options, &report);
 		print(&report);
 	}
 	report_finish(&report, options.json);

@@ -96,7 +96,7 @@ static int find(const struct weir_pipeline *pipeline, const char *name, const st
 static int configure(struct weir_pipeline *pipeline, const char *name, const struct weir_endpoint *wanted,
 		     struct weir_error *err)
 {
-	struct weir__endpoint *endpoint;
+	struct weir__endpoint *endpoint = NULL;
 	struct weir_endpoint_info info;
 	void *copy;
 	int rc = weir__pipeline_ready(pipeline, err);
@@ -104,8 +104,9 @@ static int configure(struct weir_pipeline *pipeline, const char *name, const str
 	weir__error_at(err, "endpoint %s", name);
 	if (rc == 0)
 		rc = find(pipeline, name, wanted, &endpoint, err);
-	if (rc == 0)
-		rc = check(endpoint, wanted->options, &info, err);
+	if (rc < 0 || !endpoint)
+		return rc;
+	rc = check(endpoint, wanted->options, &info, err);
 	if (rc == 0)
 		rc = weir__endpoint_try(endpoint, wanted->options, &info, err);
 	if (rc == 0)

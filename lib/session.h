@@ -117,7 +117,7 @@ static inline struct weir_session *weir__session_of(const void *state)
 /* Returns 0 or a negative errno. */
 int weir__session_receiver_open(struct weir__session_receiver *receiver);
 void weir__session_receiver_close(struct weir__session_receiver *receiver);
-int weir__session_sender_open(struct weir_session *session, uint32_t sender);
+int weir__session_sender_open(struct weir_session *session, uint32_t index);
 void weir__session_sender_close(struct weir__session_sender *sender);
 
 /* Makes the worker look again that waits for it. With the lock of that end. */
@@ -125,10 +125,10 @@ void weir__session_ring_receiver(struct weir__session_receiver *receiver);
 void weir__session_ring_sender(struct weir__session_sender *sender);
 
 /* Flushes what takes more now, sends what was held, and says so to a worker that waits. The thread. */
-void weir__session_serve_sender(struct weir_session *session, uint32_t sender);
+void weir__session_serve_sender(struct weir_session *session, uint32_t index);
 
 /* Flushes what was committed to. With the lock of the sender. */
-void weir__session_flush(struct weir_session *session, uint32_t sender);
+void weir__session_flush(struct weir_session *session, uint32_t index);
 
 /* Calls timer(), and sends what it has committed. The thread. Returns the time that it wants next. */
 uint64_t weir__session_call_timer(struct weir_session *session, uint64_t now);

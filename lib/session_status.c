@@ -86,41 +86,41 @@ void weir_session_assign(struct weir_session *session, const struct weir_session
 	pthread_mutex_unlock(&session->state_lock);
 }
 
-static void fail(struct weir_session *session, int error, bool fatal, const char *format, va_list args)
-	WEIR_PRINTF(4, 0);
-
 /* The first failure counts: others follow from it. */
-static void fail(struct weir_session *session, int error, bool fatal, const char *format, va_list args)
+static int fail(struct weir_session *session, int error, bool fatal, const char *words)
 {
 	pthread_mutex_lock(&session->state_lock);
 	if (!session->error &&
 	    (session->phase == WEIR__SESSION_CONNECTS || session->phase == WEIR__SESSION_SERVES)) {
 		session->error = error;
 		session->fatal = fatal;
-		vsnprintf(session->reason, sizeof(session->reason), format, args);
+		snprintf(session->reason, sizeof(session->reason), "%s", words);
 		weir__session_ring(session);
 	}
 	pthread_mutex_unlock(&session->state_lock);
+	return error;
 }
 
 int weir_session_fail(struct weir_session *session, int error, const char *format, ...)
 {
+	char words[sizeof(session->reason)];
 	va_list args;
 
 	va_start(args, format);
-	fail(session, error, false, format, args);
+	vsnprintf(words, sizeof(words), format, args);
 	va_end(args);
-	return error;
+	return fail(session, error, false, words);
 }
 
 int weir_session_fatal(struct weir_session *session, int error, const char *format, ...)
 {
+	char words[sizeof(session->reason)];
 	va_list args;
 
 	va_start(args, format);
-	fail(session, error, true, format, args);
+	vsnprintf(words, sizeof(words), format, args);
 	va_end(args);
-	return error;
+	return fail(session, error, true, words);
 }
 
 void weir_session_wake(struct weir_session *session, uint64_t at)

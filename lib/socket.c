@@ -86,11 +86,13 @@ int weir_socket_open(struct weir_socket **result, struct weir_session *session,
 		return rc;
 	}
 	weir__port_add(&socket->port, &port_type, session, socket->udp.fd);
+	/* Before: a datagram may come at once. */
+	*result = socket;
 	rc = weir__port_attach(&socket->port, false, err);
-	if (rc < 0)
+	if (rc < 0) {
 		weir__port_close(&socket->port);
-	else
-		*result = socket;
+		*result = NULL;
+	}
 	return rc;
 }
 

@@ -60,14 +60,29 @@ struct weir_stream *weir__stream_new(int fd, const struct weir_stream_options *o
 	return stream;
 }
 
+/*
+ * Takes what the peer has sent already: a connection that is closed with something unread is reset, and what
+ * was said last may be lost with it.
+ */
+static void hang_up(struct weir_stream *stream)
+{
+	const struct weir__fifo *plain = &stream->plain;
+	const int fd = stream->port.fd;
+
+	shutdown(fd, SHUT_WR);
+	for (int i = 0; i < DISCARDS && recv(fd, plain->bytes, plain->size, MSG_DONTWAIT) > 0; i++)
+		;
+	close(fd);
+}
+
 void weir__stream_free(struct weir_stream *stream)
 {
+	if (stream->port.fd >= 0)
+		hang_up(stream);
 	weir__tls_close(&stream->tls);
 	free(stream->plain.bytes);
 	free(stream->staged.bytes);
 	free(stream->out.bytes);
-	if (stream->port.fd >= 0)
-		close(stream->port.fd);
 	pthread_mutex_destroy(&stream->tls_lock);
 	free(stream);
 }
@@ -289,22 +304,14 @@ static int stream_flush(struct weir__port *port)
 	return flush(stream_of(port));
 }
 
-/*
- * Says goodbye, then takes what the peer has sent already: a connection that is closed with something unread
- * is reset, and the goodbye may be lost with it.
- */
 static void stream_close(struct weir__port *port)
 {
 	struct weir_stream *stream = stream_of(port);
-	const struct weir__fifo *plain = &stream->plain;
 
 	if (flush(stream) >= 0 && stream->secure) {
 		weir__tls_goodbye(&stream->tls, &stream->out);
 		push(stream);
 	}
-	shutdown(port->fd, SHUT_WR);
-	for (int i = 0; i < DISCARDS && recv(port->fd, plain->bytes, plain->size, MSG_DONTWAIT) > 0; i++)
-		;
 	weir__stream_free(stream);
 }
 
@@ -416,10 +423,15 @@ int weir_stream_write(struct weir_stream *stream, const void *bytes, size_t n, u
 	int rc = push_all(stream, stream->port.session, until);
 
 	for (size_t piece; rc == 0 && n > 0; from += piece, n -= piece) {
+		uint8_t *room;
+
 		piece = n < stream->send_room ? n : stream->send_room;
-		memcpy(stage(stream, piece), from, piece);
+		room = memcpy(stage(stream, piece), from, piece);
 		weir__fifo_put(&stream->staged, piece);
 		rc = push_all(stream, stream->port.session, until);
+		/* It may have had a password, and lies there until frames come. */
+		if (rc == 0 && stream->secure)
+			explicit_bzero(room, piece);
 	}
 	return rc < 0 ? failed(stream, rc, "sending", err) : 0;
 }

@@ -32,6 +32,8 @@ static int set_options(int fd, int family, const struct weir_stream_options *opt
 		rc = weir__socket_set_buffer(fd, SO_RCVBUF, options->receive_buffer, 0, err);
 	if (rc == 0 && options->send_buffer)
 		rc = weir__socket_set_buffer(fd, SO_SNDBUF, options->send_buffer, 0, err);
+	if (rc == 0 && options->pace)
+		rc = weir__socket_set(fd, SOL_SOCKET, SO_MAX_PACING_RATE, (int)options->pace, "pace", err);
 	return rc;
 }
 

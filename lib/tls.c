@@ -5,7 +5,6 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "address.h"
@@ -17,6 +16,7 @@
 /* Who makes us answer more than this without ever reading it does not mean well. The first flight of a client
  * with a long list of everything is below 2 KiB. */
 #define REPLIES      16384
+#define FIELD        64 /* bytes of the name of an option */
 
 /* --- memory instead of a socket --- */
 
@@ -165,20 +165,16 @@ struct place {
 	struct weir_error *err;
 };
 
-static int invalid(const struct place *place, const char *field, const char *format, ...) WEIR_PRINTF(3, 4);
-
-static int invalid(const struct place *place, const char *field, const char *format, ...)
+static const char *full_name(const struct place *place, const char *field, char text[FIELD])
 {
-	char full[64], text[512];
-	va_list args;
+	const bool prefixed = place->prefix && place->prefix[0];
 
-	snprintf(full, sizeof(full), "%s%s%s", place->prefix ? place->prefix : "",
-		 place->prefix && place->prefix[0] ? "." : "", field);
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	return weir_invalid(place->err, full, "%s", text);
+	snprintf(text, FIELD, "%s%s%s", prefixed ? place->prefix : "", prefixed ? "." : "", field);
+	return text;
 }
+
+#define invalid(place, field, ...) \
+	weir_invalid((place)->err, full_name(place, field, (char[FIELD]){ 0 }), __VA_ARGS__)
 
 static bool parse_fingerprint(const char *text, uint8_t fingerprint[WEIR_FINGERPRINT_SIZE])
 {

@@ -7,8 +7,8 @@
 
 #include "softether/connect.h"
 
-#define MS           UINT64_C(1000000)
-#define EXTEND_AGAIN (10000 * MS) /* after a further connection could not be made */
+#define S            UINT64_C(1000000000)
+#define EXTEND_AGAIN (10 * S) /* after a further connection could not be made */
 
 static int softether_check(const void *memory, struct weir_endpoint_info *info, struct weir_error *err)
 {
@@ -85,8 +85,6 @@ static int softether_connect(void *memory, struct weir_error *err)
 	code = weir__se_connect(state, err);
 	if (code < 0)
 		return code;
-	state->lost_at = 0;
-	state->up_since = weir_session_now();
 	state->extend_at = state->welcome.connections > 1 ? 0 : UINT64_MAX;
 	return 0;
 }
@@ -102,27 +100,44 @@ static void softether_disconnect(void *memory)
 	weir__se_accel_port_pause(&state->udp);
 }
 
+/* Those that are missing. It works with fewer, too. */
+static int extend(struct weir__se_state *state)
+{
+	struct weir_error words = { 0 };
+
+	while (state->n_links < state->welcome.connections) {
+		const int code = weir__se_extend(state, &words);
+
+		if (code == -ECANCELED)
+			return code;
+		if (code == 0)
+			continue;
+		weir_count(&state->links_failed, 1);
+		state->extend_at = weir_session_now() + EXTEND_AGAIN;
+		weir_session_wake(state->session, state->extend_at);
+		return 0;
+	}
+	return 0;
+}
+
 static int softether_tend(void *memory, struct weir_error *err)
 {
 	struct weir__se_state *state = memory;
-	struct weir_error words = { 0 };
-	int code;
+	const uint32_t seconds = state->welcome.disconnect_s;
 
-	(void)err;
 	weir__se_accel_port_tend(&state->udp);
 	weir__se_links_close(state, true);
-	while (state->n_links < state->welcome.connections) {
-		code = weir__se_extend(state, &words);
-		if (code == -ECANCELED)
-			return code;
-		if (code < 0) {
-			/* It works with fewer, too. */
-			state->extend_at = weir_session_now() + EXTEND_AGAIN;
-			weir_session_wake(state->session, state->extend_at);
-			break;
-		}
+	if (seconds && weir_session_now() >= state->login_at + seconds * S) {
+		weir__se_links_close(state, false);
+		return weir_session_fatal(state->session, -ETIME,
+					  "the hub wants a session to end after %u seconds", seconds);
 	}
-	return 0;
+	if (!state->n_links) {
+		state->lost_at = weir_session_now();
+		return weir_failed(err, -ETIMEDOUT, "nothing came from the server for %u ms",
+				   state->welcome.timeout_ms);
+	}
+	return extend(state);
 }
 
 static int softether_lost(void *memory, struct weir_stream *stream, struct weir_error *err)
@@ -137,8 +152,8 @@ static int softether_lost(void *memory, struct weir_stream *stream, struct weir_
 		weir_session_wake(state->session, weir_session_now());
 		return 0;
 	}
-	/* A server that met an error in one connection takes it for one of the next, too. */
-	state->lost_at = abrupt ? 0 : weir_session_now();
+	/* A server that met an error in the TLS of one connection takes it for one of the next, too. */
+	state->lost_at = abrupt && state->welcome.encrypt ? 0 : weir_session_now();
 	return err->code;
 }
 
@@ -176,6 +191,8 @@ static const struct weir_counter counters[] = {
 	  offsetof(struct weir__se_state, redirected) },
 	{ "links_lost", "TCP connections that broke or were ended by the server",
 	  offsetof(struct weir__se_state, links_lost) },
+	{ "links_failed", "further TCP connections that could not be made",
+	  offsetof(struct weir__se_state, links_failed) },
 	WEIR__SE_ACCEL_COUNTERS(struct weir__se_state, udp),
 	{ 0 },
 };
@@ -214,7 +231,7 @@ static const struct weir_option option_rows[] = {
 	OPTION(udp_acceleration, BOOL, "frames by UDP where that works"),
 	OPTION(clear_data, BOOL, "leave TLS after the login"),
 	OPTION(max_frame, U32, "bytes of the longest frame; default 1518"),
-	OPTION(pace, U32, "frames a second at the most; default: no limit"),
+	OPTION(pace, U32, "bytes a second that each connection sends at the most; default: no limit"),
 	OPTION(keepalive_ms, U32, "milliseconds between keepalives; default: at random"),
 	OPTION(connect_timeout_ms, U32, "to connect within; default 15000"),
 	OPTION(receive_buffer, U32, "bytes of the receive buffer of each connection"),

@@ -128,7 +128,7 @@ static int vxlan_check(const void *opts, struct weir_endpoint_info *info, struct
 
 static void fix(struct weir__vxlan_fixed *fixed, const struct weir_vxlan *options)
 {
-	memset(fixed, 0, sizeof(*fixed)); /* so that its bytes can be compared */
+	memset(fixed, 0, sizeof(*fixed));
 	weir__vxlan_local(options, &fixed->local, NULL);
 	fixed->senders = options->senders;
 	fixed->sources = options->one_source ? 0 : options->sources ? options->sources : SOURCES;
@@ -146,6 +146,17 @@ static void fix(struct weir__vxlan_fixed *fixed, const struct weir_vxlan *option
 		snprintf(fixed->bind_device, sizeof(fixed->bind_device), "%s", options->bind_device);
 	if (options->netns)
 		snprintf(fixed->netns, sizeof(fixed->netns), "%s", options->netns);
+}
+
+static bool is_same(const struct weir__vxlan_fixed *a, const struct weir__vxlan_fixed *b)
+{
+	return weir_socket_same(&a->local, &b->local) && a->senders == b->senders &&
+	       a->sources == b->sources && a->learn_max == b->learn_max && a->max_packet == b->max_packet &&
+	       a->mark == b->mark && a->receive_buffer == b->receive_buffer &&
+	       a->send_buffer == b->send_buffer && a->no_learn == b->no_learn &&
+	       a->no_checksum == b->no_checksum && a->fragment == b->fragment && a->no_gso == b->no_gso &&
+	       a->no_gro == b->no_gro && strcmp(a->bind_device, b->bind_device) == 0 &&
+	       strcmp(a->netns, b->netns) == 0;
 }
 
 /* The first socket has the port that all send to; the others any, for they only send. */
@@ -246,7 +257,7 @@ static int vxlan_change(void *state, const void *opts, bool try_only, struct wei
 
 	(void)err; /* check() has found the options to be right */
 	fix(&fixed, opts);
-	if (memcmp(&fixed, &vxlan->fixed, sizeof(fixed)) != 0)
+	if (!is_same(&fixed, &vxlan->fixed))
 		return -ENOTSUP;
 	if (try_only)
 		return 0;
@@ -299,7 +310,8 @@ static void assign(struct weir__vxlan *vxlan)
 	weir_session_unlock(vxlan->session);
 	if (host_at(vxlan, 0, &only) && !host_at(vxlan, 1, &only))
 		weir_socket_address_text(&only, status.remote);
-	if (memcmp(&status, &vxlan->told, sizeof(status)) == 0)
+	if (status.mtu == vxlan->told.mtu && strcmp(status.label, vxlan->told.label) == 0 &&
+	    strcmp(status.remote, vxlan->told.remote) == 0)
 		return;
 	vxlan->told = status;
 	weir_session_assign(vxlan->session, &status);

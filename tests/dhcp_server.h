@@ -63,11 +63,12 @@ static inline uint32_t dhcp_udp_sum(const struct dhcp_packet *packet)
 
 /* --- what the client sent */
 
-/* The option of that code in a message without overload; NULL: there is none. Its length is *len. */
+/* The option of that code in a message without overload; NULL: there is none. Its length goes to *len. */
 static inline const uint8_t *dhcp_find(const struct dhcp_packet *packet, uint8_t code, size_t *len)
 {
 	size_t at = DHCP_OPTIONS;
 
+	*len = 0;
 	while (at + 1 < packet->len && packet->bytes[at] != 255) {
 		if (packet->bytes[at] == code) {
 			*len = packet->bytes[at + 1];

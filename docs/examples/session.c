@@ -127,7 +127,7 @@ static int check(const void *memory, struct weir_endpoint_info *info, struct wei
 {
 	const struct keyed *options = memory;
 	const struct weir_secret_source key = WEIR_SECRET_SOURCE(options, key);
-	union weir_socket_address local, remote;
+	union weir_socket_address local = { 0 }, remote = { 0 };
 	int rc = parse("local", options->local, &local, err);
 
 	rc |= parse("remote", options->remote, &remote, err);

@@ -51,7 +51,8 @@ struct weir_socket_options {
 	const char *bind_device, *netns;
 };
 
-/* Opens it; it is the data path's at once. open, connect or tend. Errors have the names of the options. */
+/* Opens it; it is the data path's at once: who has to note something of it before its first datagram comes
+ * holds weir_session_lock() meanwhile. open, connect or tend. Errors have the names of the options. */
 WEIR_API int weir_socket_open(struct weir_socket **socket, struct weir_session *session,
 			      const struct weir_socket_options *options, struct weir_error *err);
 /* What is left open is closed by the engine: after close() what open() opened, after disconnect() the rest.

@@ -54,7 +54,7 @@ struct weir_softether {
 	bool clear_data;       /* leave TLS after the login: everybody on the way reads and changes frames */
 
 	uint32_t max_frame;    /* bytes of the longest frame in both directions, 64 to 1600; 0: 1518 */
-	uint32_t pace;         /* frames a second at the most that are sent; more wait. 0: no limit */
+	uint32_t pace;         /* bytes a second at the most that each connection sends; 0: as TCP can */
 	uint32_t keepalive_ms; /* between keepalives; 0: at random, by the time that the server waits for one
 				*/
 	uint32_t connect_timeout_ms; /* for name, TCP and TLS together; 0: 15,000 */

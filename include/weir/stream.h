@@ -38,6 +38,8 @@ struct weir_stream_options {
 	uint32_t dscp;
 	const char *netns;
 	uint32_t receive_buffer, send_buffer; /* bytes of the socket's; 0: the system's */
+	uint32_t pace; /* bytes a second at the most that the kernel sends (SO_MAX_PACING_RATE); 0: as it can
+			*/
 	uint32_t receive_room; /* bytes that the longest message has that bytes() takes as a whole; 0: 65,536
 				*/
 	uint32_t send_room;    /* bytes of the longest piece that is reserved; 0: 65,536 */

@@ -27,7 +27,7 @@ struct weir__host_device;
 
 /* netns: path of a network namespace; NULL: the caller's. The device need not exist yet: then apply() says
  * -ENODEV, and is to be called again. Errors: -EINVAL: no name of a device; -ENOMEM; of the namespace. */
-int weir__host_device_open(struct weir__host_device **device, const char *name, const char *netns,
+int weir__host_device_open(struct weir__host_device **result, const char *name, const char *netns,
 			   struct weir_error *err);
 
 /*

@@ -43,7 +43,7 @@ struct weir__dhcp_user {
 struct weir__dhcp;
 
 /* hostname: NULL: tells none. Returns 0 or -ENOMEM. */
-int weir__dhcp_create(struct weir__dhcp **dhcp, const uint8_t mac[6], const char *hostname,
+int weir__dhcp_create(struct weir__dhcp **result, const uint8_t mac[6], const char *hostname,
 		      const struct weir__dhcp_user *user);
 /* Sends nothing. NULL is allowed. */
 void weir__dhcp_destroy(struct weir__dhcp *dhcp);

@@ -230,7 +230,7 @@ static bool read_name(const struct value *value, size_t *at, char name[NAME_BYTE
 
 static void read_search(const struct weir__dhcp_reply *reply, struct weir__dhcp_lease *lease)
 {
-	char name[NAME_BYTES_MAX + 1];
+	char name[NAME_BYTES_MAX + 1] = "";
 	struct value value;
 	size_t at = 0;
 

@@ -288,7 +288,7 @@ static uint64_t tell(struct weir_host *host)
 	struct weir__wanted wanted;
 	char name[sizeof(host->device_name)];
 	const bool renamed = host->device_renamed;
-	bool again;
+	bool news = host->status_changed, again;
 
 	memcpy(name, host->device_name, sizeof(name));
 	host->device_renamed = false;
@@ -297,11 +297,13 @@ static uint64_t tell(struct weir_host *host)
 	pthread_mutex_unlock(&host->lock);
 	again = apply(host, renamed ? name : NULL, &wanted, &err);
 	pthread_mutex_lock(&host->lock);
+	/* When a device is tried again in vain, there is nothing new to tell. */
+	news |= strncmp(host->device_error, err.text, sizeof(host->device_error) - 1) != 0;
 	memcpy(host->device_error, err.text, sizeof(host->device_error) - 1);
 	/* A device that could not be opened is to be opened again. */
 	host->device_renamed |= again && !host->device;
 	weir__host_fill_status(host, &status);
-	if (host->changed) {
+	if (host->changed && news) {
 		pthread_mutex_unlock(&host->lock);
 		host->changed(host->context, &status);
 		pthread_mutex_lock(&host->lock);
@@ -471,7 +473,7 @@ int weir_host_set_neighbour(struct weir_host *host, const char *text, const char
 
 	if (!weir__ip_parse(text, &ip))
 		return weir_invalid(err, "ip", "'%s' is not an IP address", text);
-	if (mac_text && (!weir__mac_parse(mac_text, mac) || mac[0] & 1))
+	if (mac_text && (!weir__mac_parse(mac_text, mac) || !weir__mac_is_station(mac)))
 		return weir_invalid(err, "mac", "'%s' is not the MAC address of one", mac_text);
 	pthread_mutex_lock(&host->lock);
 	rc = weir__neighbours_set_static(&host->neighbours, &ip, mac_text ? mac : NULL, weir__now());

@@ -23,7 +23,8 @@ uint64_t weir__se_next_keepalive(const struct weir__se_state *state, uint64_t no
 	const uint64_t dice = random_below(timeout / 2);
 
 	if (state->keepalive_ms)
-		return now + state->keepalive_ms * MS;
+		return now +
+		       (state->keepalive_ms * MS < timeout / 2 ? state->keepalive_ms * MS : timeout / 2);
 	return now + (dice > least ? dice : least);
 }
 
@@ -61,11 +62,6 @@ static uint64_t tend_silence(struct weir__se_state *state, struct weir__se_link 
 		return UINT64_MAX;
 	if (now < dead)
 		return dead;
-	if (state->n_links == 1) {
-		weir_session_fail(state->session, -ETIMEDOUT, "nothing came from the server for %u ms",
-				  state->welcome.timeout_ms);
-		return UINT64_MAX;
-	}
 	link->silent = true;
 	weir_session_tend(state->session);
 	return UINT64_MAX;
@@ -93,11 +89,18 @@ static bool announce(struct weir__se_state *state)
 
 static uint64_t tend_login(struct weir__se_state *state, uint64_t now)
 {
-	uint64_t next = UINT64_MAX;
+	const uint64_t seconds = state->welcome.disconnect_s;
+	const uint64_t end = seconds ? state->login_at + 1000 * seconds * MS : UINT64_MAX;
+	uint64_t next = end;
+
+	if (now >= end) {
+		weir_session_tend(state->session);
+		next = UINT64_MAX;
+	}
 
 	if (!state->announced) {
 		state->announced = announce(state);
-		if (!state->announced)
+		if (!state->announced && now + AGAIN < next)
 			next = now + AGAIN;
 	}
 	if (state->extend_at <= now) {

@@ -24,6 +24,7 @@ static int add_connection(struct weir__se_state *state, struct weir__se_talk *ta
 
 	if (code == 0)
 		code = weir__se_talk_exchange(talk, message, (size_t)n, &reply, err);
+	explicit_bzero(message, sizeof(message));
 	if (code < 0)
 		return code;
 	*refused = weir__se_refused(&reply);
@@ -49,10 +50,20 @@ static int extend(struct weir__se_state *state, uint32_t *refused, struct weir_e
 	return code;
 }
 
+/* Those of the options that need no login, such as whom to believe. */
+static void refresh(struct weir__se_state *state)
+{
+	weir_session_lock(state->session);
+	if (!weir__se_settings_relogin(&state->settings, &state->options))
+		state->settings = state->options;
+	weir_session_unlock(state->session);
+}
+
 int weir__se_extend(struct weir__se_state *state, struct weir_error *err)
 {
 	uint32_t refused = 0;
 
+	refresh(state);
 	return extend(state, &refused, err);
 }
 
@@ -216,9 +227,13 @@ static int log_in(struct weir__se_state *state, struct weir_error *err)
 
 /* --- a session that lost its connections --- */
 
-static bool may_resume(struct weir__se_state *state)
+/* A server that has mixed up its connections loses each that is added to them: then there must be a login. */
+static bool may_resume(const struct weir__se_state *state)
 {
-	return state->lost_at && weir_session_now() < state->lost_at + state->welcome.timeout_ms * MS;
+	const uint64_t timeout = state->welcome.timeout_ms * MS;
+
+	return state->lost_at && weir_session_now() < state->lost_at + timeout &&
+	       (!state->resumed_at || state->lost_at > state->resumed_at + timeout);
 }
 
 /* Returns false if that is not possible any more: then there must be a login. */
@@ -231,6 +246,7 @@ static bool resume(struct weir__se_state *state, int *code, struct weir_error *e
 	if (*code == 0) {
 		weir_count(&state->reattached, 1);
 		state->announced = 0;
+		state->resumed_at = weir_session_now();
 		resume_udp(state);
 	} else if (refused || *code == -ENODATA || *code == -ECONNRESET) {
 		return false;
@@ -262,10 +278,13 @@ int weir__se_connect(struct weir__se_state *state, struct weir_error *err)
 	int code;
 
 	if (!may_resume(state) || !resume(state, &code, err)) {
-		state->lost_at = 0;
 		code = log_in(state, err);
+		state->login_at = weir_session_now();
+		state->resumed_at = 0;
 	}
-	if (code == 0)
-		assign(state);
-	return code;
+	if (code < 0)
+		return code;
+	state->lost_at = 0;
+	assign(state);
+	return 0;
 }

@@ -76,7 +76,7 @@ static int check_numbers(const struct weir_softether *options, struct weir_error
 	/* The server waits for 15 seconds at each step of the login. */
 	if (check_range("connect_timeout_ms", options->connect_timeout_ms, 100, 120000, err) < 0)
 		code = -EINVAL;
-	if (check_range("pace", options->pace, 100, 100000000, err) < 0)
+	if (check_range("pace", options->pace, 10000, UINT32_MAX, err) < 0)
 		code = -EINVAL;
 	if (options->dscp > 63)
 		code = weir_invalid(err, "dscp", "%u is not between 0 and 63", options->dscp);
@@ -214,8 +214,8 @@ bool weir__se_settings_relogin(const struct weir__se_settings *a, const struct w
 	       a->half_duplex != b->half_duplex || a->compress != b->compress || a->bridge != b->bridge ||
 	       a->udp_acceleration != b->udp_acceleration || a->clear_data != b->clear_data ||
 	       strcmp(a->bind_device, b->bind_device) != 0 || strcmp(a->netns, b->netns) != 0 ||
-	       a->mark != b->mark || a->dscp != b->dscp || a->receive_buffer != b->receive_buffer ||
-	       a->send_buffer != b->send_buffer;
+	       a->mark != b->mark || a->dscp != b->dscp || a->pace != b->pace ||
+	       a->receive_buffer != b->receive_buffer || a->send_buffer != b->send_buffer;
 }
 
 static const char *text_or_null(const char *text)

@@ -31,9 +31,9 @@ struct weir__se_link {
 
 struct weir__se_state {
 	WEIR_SESSION_STATE;
-	uint64_t keepalives;                         /* S */
-	uint64_t keepalives_got;                     /* R */
-	uint64_t reattached, redirected, links_lost; /* T */
+	uint64_t keepalives;                                       /* S */
+	uint64_t keepalives_got;                                   /* R */
+	uint64_t reattached, redirected, links_lost, links_failed; /* T */
 
 	struct weir__se_settings options; /* RS: those that change() set last */
 	struct weir__se_vault vault;      /* fixed */
@@ -42,8 +42,9 @@ struct weir__se_state {
 	struct weir__se_settings settings; /* T: those of the present login */
 	struct weir__se_target target;     /* T: where the session is */
 	struct weir__se_welcome welcome;   /* RS */
-	uint64_t up_since;                 /* T */
-	uint64_t lost_at;   /* T: when the session was left without connections; 0: it was not */
+	uint64_t login_at;                 /* T */
+	uint64_t resumed_at;               /* T: when it was found again; 0: not since the login */
+	uint64_t lost_at;   /* T: when it lost its connections; 0: it is not to be found again */
 	uint64_t extend_at; /* T: when another connection may be tried */
 
 	struct weir__se_link link[WEIR__SE_LINKS];

@@ -66,7 +66,7 @@ static int read_head(struct weir__se_talk *talk, struct weir__se_http_reply *rep
 
 static int read_reply(struct weir__se_talk *talk, struct weir__se_pack *pack, struct weir_error *err)
 {
-	struct weir__se_http_reply reply;
+	struct weir__se_http_reply reply = { 0 };
 	const uint8_t *bytes;
 	size_t n;
 	int code = read_head(talk, &reply, err);
@@ -111,6 +111,7 @@ static int connect_stream(struct weir__se_talk *talk, const struct weir__se_targ
 		.dscp = settings->dscp,
 		.receive_buffer = settings->receive_buffer,
 		.send_buffer = settings->send_buffer,
+		.pace = settings->pace,
 	};
 
 	if (target->pinned) {

@@ -108,37 +108,27 @@ static bool start_sealing(struct weir__se_accel *accel, uint8_t nonce[WEIR__SE_A
 	return EVP_EncryptInit_ex(accel->seal, NULL, NULL, NULL, nonce) == 1;
 }
 
-static bool encrypt(EVP_CIPHER_CTX *cipher, uint8_t *to, const uint8_t *from, size_t n)
+/* In one piece: each further call takes a fifth of the time of a whole packet. */
+static bool encrypt(EVP_CIPHER_CTX *cipher, uint8_t *packet, size_t n)
 {
 	int done;
 
-	return n == 0 || (EVP_EncryptUpdate(cipher, to, &done, from, (int)n) == 1 && done == (int)n);
-}
-
-static bool finish_sealing(EVP_CIPHER_CTX *cipher, uint8_t *tag)
-{
-	int done;
-
-	return EVP_EncryptFinal_ex(cipher, tag, &done) == 1 && done == 0 &&
-	       EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, WEIR__SE_ACCEL_TAG, tag) == 1;
+	return EVP_EncryptUpdate(cipher, packet, &done, packet, (int)n) == 1 && done == (int)n &&
+	       EVP_EncryptFinal_ex(cipher, packet + n, &done) == 1 && done == 0 &&
+	       EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, WEIR__SE_ACCEL_TAG, packet + n) == 1;
 }
 
 size_t weir__se_accel_seal(struct weir__se_accel *accel, uint64_t now, uint8_t *datagram,
 			   const uint8_t *frame, size_t n, bool compressed)
 {
-	uint8_t header[WEIR__SE_ACCEL_HEADER];
-	uint8_t *packet = datagram + WEIR__SE_ACCEL_NONCE;
+	uint8_t *packet = accel->clear ? datagram : datagram + WEIR__SE_ACCEL_NONCE;
 
-	write_header(accel, now, header, n, compressed);
-	if (accel->clear) {
-		memcpy(datagram, header, sizeof(header));
-		if (n)
-			memcpy(datagram + sizeof(header), frame, n);
-		return sizeof(header) + n;
-	}
-	if (start_sealing(accel, datagram) && encrypt(accel->seal, packet, header, sizeof(header)) &&
-	    encrypt(accel->seal, packet + sizeof(header), frame, n) &&
-	    finish_sealing(accel->seal, packet + sizeof(header) + n))
+	write_header(accel, now, packet, n, compressed);
+	if (n)
+		memcpy(packet + WEIR__SE_ACCEL_HEADER, frame, n);
+	if (accel->clear)
+		return WEIR__SE_ACCEL_HEADER + n;
+	if (start_sealing(accel, datagram) && encrypt(accel->seal, packet, WEIR__SE_ACCEL_HEADER + n))
 		return WEIR__SE_ACCEL_COVER + n;
 	ERR_clear_error();
 	return 0;

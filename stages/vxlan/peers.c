@@ -217,7 +217,12 @@ static int compare_hosts(const void *a, const void *b)
 {
 	const struct weir__vxlan_host *left = a, *right = b;
 
-	return memcmp(&left->key, &right->key, sizeof(left->key));
+	unsigned word = 0;
+
+	while (word < 6 && left->key.words[word] == right->key.words[word])
+		word++;
+	return (left->key.words[word] > right->key.words[word]) -
+	       (left->key.words[word] < right->key.words[word]);
 }
 
 /* Of a host that is named more than once, the first port counts: that of the remote. */

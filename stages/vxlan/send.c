@@ -7,16 +7,28 @@
  */
 #include "vxlan.h"
 
+/* Where a frame goes. */
+struct way {
+	const union weir_socket_address *to; /* the first of n */
+	uint16_t n;                          /* 0: it is dropped */
+	bool flooded;
+};
+
 /* What is known of the packets of a writer. */
 struct packets {
-	const union weir_socket_address *to[WEIR_VECTOR_SIZE]; /* the first of n addresses */
-	uint16_t n[WEIR_VECTOR_SIZE];                          /* 0: it is dropped */
+	struct way way[WEIR_VECTOR_SIZE];
 	uint8_t source[WEIR_VECTOR_SIZE];
-	bool flooded[WEIR_VECTOR_SIZE];
 	bool sent[WEIR_VECTOR_SIZE];            /* one copy at least */
 	uint16_t failed[WEIR_VECTOR_SIZE];      /* copies */
 	weir_verdict verdict[WEIR_VECTOR_SIZE]; /* on the last of these */
 	union weir_socket_address found[WEIR_VECTOR_SIZE];
+};
+
+/* The latest frame that has a way: most go where the one before goes. */
+struct latest {
+	uint64_t now;
+	uint64_t mac;
+	struct way way;
 };
 
 /* Copies that are handed to the socket together. */
@@ -31,70 +43,54 @@ struct batch {
 
 /* --- where to --- */
 
-static void flood(const struct weir__vxlan *vxlan, struct packets *packets, uint32_t i)
+/* The socket drops what is for nobody. */
+static struct way flood(const struct weir__vxlan *vxlan)
 {
 	const uint32_t n = vxlan->peers.n_remotes;
 
-	packets->flooded[i] = true;
-	/* The socket drops what is for nobody. */
-	packets->to[i] = n ? vxlan->peers.remotes : NULL;
-	packets->n[i] = (uint16_t)(n ? n : 1);
+	return (struct way){ n ? vxlan->peers.remotes : NULL, (uint16_t)(n ? n : 1), true };
 }
 
-static bool find(const struct weir__vxlan *vxlan, struct packets *packets, uint32_t i, uint64_t mac,
-		 uint64_t now)
+/* Where the station is; NULL: that is not known. */
+static const union weir_socket_address *find(const struct weir__vxlan *vxlan, uint64_t mac,
+					     const struct latest *latest, union weir_socket_address *found)
 {
 	const union weir_socket_address *entry =
 		vxlan->peers.n_entries ? weir__vxlan_entry(&vxlan->peers, mac) : NULL;
 
-	if (!entry && !weir__vxlan_table_find(&vxlan->table, mac, now, &packets->found[i]))
-		return false;
-	packets->to[i] = entry ? entry : &packets->found[i];
-	packets->n[i] = 1;
+	if (entry)
+		return entry;
+	if (!weir__vxlan_table_find(&vxlan->table, mac, latest->now, found))
+		return NULL;
 	/* To the socket, the same address is the same pointer. */
-	if (i > 0 && packets->to[i - 1] && weir_socket_same(packets->to[i], packets->to[i - 1]))
-		packets->to[i] = packets->to[i - 1];
-	return true;
+	return latest->way.to && weir_socket_same(found, latest->way.to) ? latest->way.to : found;
 }
 
 /* Returns the reason to drop it, or -1. */
-static int route(const struct weir__vxlan *vxlan, struct packets *packets, uint32_t i, uint64_t mac,
-		 uint64_t now)
+static int route(const struct weir__vxlan *vxlan, uint64_t mac, struct latest *latest,
+		 union weir_socket_address *found)
 {
-	packets->flooded[i] = false;
-	if (!weir__vxlan_is_group(mac) && find(vxlan, packets, i, mac, now))
-		return -1;
-	if (!weir__vxlan_is_group(mac) && vxlan->drop_unknown)
+	const bool group = weir__vxlan_is_group(mac);
+	const union weir_socket_address *to = group ? NULL : find(vxlan, mac, latest, found);
+
+	if (!to && !group && vxlan->drop_unknown)
 		return WEIR__VXLAN_UNKNOWN;
-	flood(vxlan, packets, i);
+	latest->mac = mac;
+	latest->way = to ? (struct way){ to, 1, false } : flood(vxlan);
 	return -1;
 }
 
-static int check(const struct weir__vxlan *vxlan, const struct weir_buf *buf)
+static int look_at(const struct weir__vxlan *vxlan, const struct weir_buf *buf, struct latest *latest,
+		   union weir_socket_address *found)
 {
-	if (buf->len < WEIR__VXLAN_FRAME_MIN)
-		return WEIR__VXLAN_SHORT;
-	return !vxlan->vlan && weir__vxlan_is_tagged(buf->data) ? WEIR__VXLAN_VLAN : -1;
-}
-
-/* Most packets of a vector go where the one before goes. */
-static int look_at(const struct weir__vxlan *vxlan, const struct weir_buf *buf, struct packets *packets,
-		   uint32_t i, uint64_t now, uint64_t *last)
-{
-	const int reason = check(vxlan, buf);
 	uint64_t mac;
 
-	if (reason >= 0)
-		return reason;
+	if (buf->len < WEIR__VXLAN_FRAME_MIN)
+		return WEIR__VXLAN_SHORT;
+	if (!vxlan->vlan && weir__vxlan_is_tagged(buf->data))
+		return WEIR__VXLAN_VLAN;
 	mac = weir__vxlan_mac(buf->data);
-	if (i > 0 && mac == *last && packets->n[i - 1]) {
-		packets->to[i] = packets->to[i - 1];
-		packets->n[i] = packets->n[i - 1];
-		packets->flooded[i] = packets->flooded[i - 1];
-		return -1;
-	}
-	*last = mac;
-	return route(vxlan, packets, i, mac, now);
+	return latest->way.n && mac == latest->mac ? -1 : route(vxlan, mac, latest, found);
 }
 
 /* RFC 7348 5: the flow within chooses the port, so that networks can spread flows without a look inside. */
@@ -107,18 +103,16 @@ static uint8_t source_of(const struct weir__vxlan *vxlan, const struct weir_buf 
 
 static void prepare(const struct weir__vxlan *vxlan, struct weir_writer *writer, struct packets *packets)
 {
-	const uint64_t now = vxlan->table.stations ? weir_session_now() : 0;
-	uint64_t last = 0;
+	struct latest latest = { .now = vxlan->table.stations ? weir_session_now() : 0 };
 
+	memset(packets->sent, 0, sizeof(packets->sent));
+	memset(packets->failed, 0, sizeof(packets->failed));
 	for (uint32_t i = 0; i < writer->n; i++) {
 		struct weir_buf *buf = weir_writer_buf(writer, i);
-		const int reason = look_at(vxlan, buf, packets, i, now, &last);
+		const int reason = look_at(vxlan, buf, &latest, &packets->found[i]);
 
-		packets->sent[i] = false;
-		packets->failed[i] = 0;
+		packets->way[i] = reason < 0 ? latest.way : (struct way){ 0 };
 		if (reason >= 0) {
-			packets->to[i] = NULL;
-			packets->n[i] = 0;
 			weir_writer_drop(writer, i, (unsigned)reason);
 			continue;
 		}
@@ -136,8 +130,8 @@ static void fill(struct batch *batch, const struct weir_writer *writer, const st
 	uint32_t n = 0;
 
 	for (; *packet < writer->n && n < WEIR_VECTOR_SIZE; (*packet)++, *copy = 0) {
-		for (; *copy < packets->n[*packet] && n < WEIR_VECTOR_SIZE; (*copy)++, n++) {
-			const union weir_socket_address *to = packets->to[*packet];
+		for (; *copy < packets->way[*packet].n && n < WEIR_VECTOR_SIZE; (*copy)++, n++) {
+			const union weir_socket_address *to = packets->way[*packet].to;
 
 			batch->index[n] = writer->index[*packet];
 			batch->to[n] = to ? to + *copy : NULL;
@@ -145,7 +139,7 @@ static void fill(struct batch *batch, const struct weir_writer *writer, const st
 			batch->packet[n] = *packet;
 			batch->copy[n] = *copy;
 		}
-		if (*copy < packets->n[*packet])
+		if (*copy < packets->way[*packet].n)
 			break;
 	}
 	batch->writer = (struct weir_writer){ .bufs = writer->bufs, .index = batch->index, .n = n };
@@ -160,7 +154,7 @@ static void settle(const struct batch *batch, uint32_t n, struct packets *packet
 
 		if (batch->writer.verdict[i] == WEIR_NEXT) {
 			packets->sent[packet] = true;
-			sent->copies += packets->flooded[packet];
+			sent->copies += packets->way[packet].flooded;
 		} else {
 			packets->verdict[packet] = batch->writer.verdict[i];
 			packets->failed[packet]++;
@@ -172,10 +166,12 @@ static void settle(const struct batch *batch, uint32_t n, struct packets *packet
 static uint32_t resume(const struct weir__vxlan_unfinished *unfinished, struct weir_writer *writer,
 		       struct packets *packets)
 {
-	if (!unfinished->copies || writer->index[0] != unfinished->index ||
-	    weir_writer_buf(writer, 0)->arrival != unfinished->arrival || unfinished->copies >= packets->n[0])
+	if (!unfinished->copies || !writer->n || writer->index[0] != unfinished->index ||
+	    weir_writer_buf(writer, 0)->arrival != unfinished->arrival ||
+	    unfinished->copies >= packets->way[0].n)
 		return 0;
 	packets->sent[0] = unfinished->sent;
+	packets->failed[0] = unfinished->failed;
 	return unfinished->copies;
 }
 
@@ -202,6 +198,7 @@ static uint32_t send_copies(struct weir_socket *socket, struct weir_writer *writ
 			.copies = batch.copy[n],
 			.arrival = weir_writer_buf(writer, packet)->arrival,
 			.sent = packets->sent[packet],
+			.failed = packets->failed[packet],
 		};
 		break;
 	}
@@ -214,14 +211,14 @@ static void finish(struct weir_writer *writer, uint32_t done, const struct packe
 {
 	for (uint32_t i = 0; i < done; i++) {
 		if (packets->sent[i]) {
-			sent->flooded += packets->flooded[i];
+			sent->flooded += packets->way[i].flooded;
 			sent->uncopied += packets->failed[i];
-		} else if (packets->n[i]) {
+		} else if (packets->way[i].n) {
 			weir_writer_drop(writer, i, packets->verdict[i] - 1u);
 		}
 	}
 	for (uint32_t i = done; i < writer->n; i++)
-		if (packets->n[i])
+		if (packets->way[i].n)
 			weir_buf_pull(weir_writer_buf(writer, i), WEIR__VXLAN_HEADER);
 }
 

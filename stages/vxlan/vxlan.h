@@ -30,7 +30,8 @@ struct weir__vxlan_unfinished {
 	uint32_t index;
 	uint32_t copies; /* 0: there is no such packet */
 	uint64_t arrival;
-	bool sent; /* at least one of these */
+	bool sent;       /* at least one of these */
+	uint16_t failed; /* of these */
 };
 
 /* Counted by each sender at once. */

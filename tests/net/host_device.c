@@ -4,6 +4,7 @@
 
 #include "device.h"
 #include "host/device.h"
+#include "wait.h"
 
 static struct weir_error err;
 
@@ -123,7 +124,7 @@ static void puts_it_there_and_takes_it_away(void **state)
 	device_must_open(&device, "t", .device = "weir0", .mtu = 1500);
 	apply(host, &wanted);
 	expect_lease();
-	assert_int_equal(kernel_addresses("weir0", NULL).tentative, 0);
+	assert_int_equal(kernel_addresses("weir0", "fd00:30::10/64").tentative, 0);
 	weir__host_device_close(host);
 	assert_false(has_address("192.168.30.10/24"));
 	assert_false(has_address("fd00:30::10/64"));
@@ -369,6 +370,51 @@ static void refuses_what_cannot_be(void **state)
 	weir__host_device_close(NULL);
 }
 
+/* --- a host that has a device */
+
+struct told {
+	unsigned n;       /* times in all */
+	unsigned n_ready; /* times that all was done but what the device did not take */
+};
+
+static void take_status(void *context, const struct weir_host_status *status)
+{
+	struct told *told = context;
+	const bool ready = status->n_addresses == 1 && status->address[0].state == WEIR_HOST_PREFERRED &&
+			   status->device_error[0];
+
+	__atomic_add_fetch(&told->n, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&told->n_ready, ready, __ATOMIC_RELEASE);
+}
+
+/* It is there later than the host, which tries again and again but says so once. */
+static void a_device_comes_late(void **state)
+{
+	struct told told = { 0 };
+	const struct weir_host_options options = { .mac = "02:00:00:00:00:01",
+						   .ipv4 = WEIR_LIST("192.168.30.10/24"),
+						   .no_ipv6 = true,
+						   .device = "weir0",
+						   .changed = take_status,
+						   .context = &told };
+	struct weir_host *host;
+	struct device device;
+	unsigned n;
+
+	(void)state;
+	assert_int_equal(weir_host_create(&host, &options, &err), 0);
+	weir_host_carrier(host, true);
+	wait_until(__atomic_load_n(&told.n_ready, __ATOMIC_ACQUIRE) > 0);
+	n = __atomic_load_n(&told.n, __ATOMIC_RELAXED);
+	nanosleep(&(struct timespec){ .tv_sec = 2, .tv_nsec = 200000000 }, NULL); /* for two trials */
+	assert_int_equal(__atomic_load_n(&told.n, __ATOMIC_RELAXED), n);
+	device_must_open(&device, "t", .device = "weir0");
+	wait_until(has_address("192.168.30.10/24"));
+	weir_host_destroy(host);
+	assert_false(has_address("192.168.30.10/24"));
+	device_close(&device);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -381,6 +427,7 @@ int main(void)
 		device_test(goes_on_after_an_error),
 		device_test(works_in_another_namespace),
 		device_test(refuses_what_cannot_be),
+		device_test(a_device_comes_late),
 	};
 
 	namespace_enter();

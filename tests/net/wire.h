@@ -16,6 +16,6 @@
 bool wire_make(const struct site site[2]);
 
 /* Gives a device of the calling thread's site an address, "192.0.2.1/24", and brings it up. */
-void wire_address(const char *device, const char *address);
+void wire_address(const char *device, const char *text);
 
 #endif

@@ -50,13 +50,18 @@ static inline int carrier_check(const void *options, struct weir_endpoint_info *
 static inline int carrier_open_socket(struct carrier *carrier, struct weir_error *err)
 {
 	struct carrier_script *script = carrier->script;
-	int rc = weir_socket_open(&script->socket, carrier->session, &script->options, err);
+	int rc;
 
+	/* A datagram may come at once. */
+	weir_session_lock(carrier->session);
+	rc = weir_socket_open(&script->socket, carrier->session, &script->options, err);
+	if (rc == 0)
+		weir_socket_set_user(script->socket, script);
+	weir_session_unlock(carrier->session);
 	if (rc)
 		return rc;
 	weir_socket_local(script->socket, &script->local);
 	weir_socket_adapt(script->socket, &script->to);
-	weir_socket_set_user(script->socket, script);
 	rc = weir_socket_mtu(script->socket, &script->to, &script->mtu, err);
 	script->sent_one = 1 - (uint64_t)weir_socket_send_one(script->socket, "hello", 5,
 							      script->options.remote ? NULL : &script->to);

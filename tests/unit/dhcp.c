@@ -366,8 +366,8 @@ static void ignores_what_is_not_for_it(void **state)
 	expect_bad_ones_ignored(world, ACK);
 	plain(&packet, last(world), OFFER, 3600);
 	expect_ignored(world, &packet);
-	for (uint8_t type = ACK; type <= NAK; type++) { /* of another server */
-		dhcp_answer(&packet, last(world), type, ADDRESS, OTHER);
+	for (unsigned type = ACK; type <= NAK; type++) { /* of another server */
+		dhcp_answer(&packet, last(world), (uint8_t)type, ADDRESS, OTHER);
 		dhcp_add32(&packet, 51, 3600);
 		dhcp_finish(&packet);
 		expect_ignored(world, &packet);
@@ -708,8 +708,8 @@ static struct world *offer(uint32_t address, const struct option *options, unsig
 	struct dhcp_packet packet;
 
 	start(world);
-	for (uint8_t type = OFFER; type <= ACK; type += ACK - OFFER) {
-		dhcp_answer(&packet, last(world), type, address, SERVER);
+	for (unsigned type = OFFER; type <= ACK; type += ACK - OFFER) {
+		dhcp_answer(&packet, last(world), (uint8_t)type, address, SERVER);
 		for (unsigned i = 0; i < n; i++)
 			dhcp_add(&packet, options[i].code, options[i].bytes, options[i].len);
 		dhcp_finish(&packet);
@@ -879,8 +879,8 @@ static void stops_at_so_many_routes(void **state)
 	for (unsigned i = 0; i < 50; i++)
 		memcpy(routes + (size_t)i * 7, (uint8_t[7]){ 16, 10, (uint8_t)i, 192, 168, 30, 1 }, 7);
 	start(world);
-	for (uint8_t type = OFFER; type <= ACK; type += ACK - OFFER) {
-		dhcp_answer(&packet, last(world), type, ADDRESS, SERVER);
+	for (unsigned type = OFFER; type <= ACK; type += ACK - OFFER) {
+		dhcp_answer(&packet, last(world), (uint8_t)type, ADDRESS, SERVER);
 		dhcp_add(&packet, 121, routes, 200);
 		dhcp_add32(&packet, 51, 3600);
 		dhcp_add(&packet, 121, routes + 200, 150);
@@ -1005,8 +1005,8 @@ static void reads_overloaded_fields(void **state)
 
 	(void)state;
 	start(world);
-	for (uint8_t type = OFFER; type <= ACK; type += ACK - OFFER) {
-		dhcp_answer(&packet, last(world), type, ADDRESS, SERVER);
+	for (unsigned type = OFFER; type <= ACK; type += ACK - OFFER) {
+		dhcp_answer(&packet, last(world), (uint8_t)type, ADDRESS, SERVER);
 		memcpy(message + 44, "\x1a\x02\x05\x78\xff", 5);
 		memcpy(message + 108, "\0\0\x33\x04\0\0\x0e\x10\xff", 9);
 		dhcp_add(&packet, 52, "\3", 1);

@@ -16,19 +16,16 @@ struct rig {
 	const void *session;
 };
 
-static struct weir_config rig_config(struct rig *rig, const struct fake_session_options *options)
-{
-	struct weir_config config = {
-		.endpoints = { fake("source", .fake = &rig->source, .layer = WEIR_LAYER_L2),
-			       fake("sink", .fake = &rig->sink, .layer = WEIR_LAYER_L2),
-			       { &fake_session_type, options } },
-		.workers = { { "w", .unpinned = true } },
-		.chains = { { "out", .stages = { weir_read("source", .worker = "w"), weir_write("s") } },
-			    { "in", .stages = { weir_read("s", .worker = "w"), weir_write("sink") } } },
-	};
-
-	return config;
-}
+/* A macro, as rows live as long as the block in which they are written. */
+#define RIG_CONFIG(rig, options)                                                                          \
+	{                                                                                                 \
+		.endpoints = { fake("source", .fake = &(rig)->source, .layer = WEIR_LAYER_L2),            \
+			       fake("sink", .fake = &(rig)->sink, .layer = WEIR_LAYER_L2),                \
+			       { &fake_session_type, options } },                                         \
+		.workers = { { "w", .unpinned = true } },                                                 \
+		.chains = { { "out", .stages = { weir_read("source", .worker = "w"), weir_write("s") } }, \
+			    { "in", .stages = { weir_read("s", .worker = "w"), weir_write("sink") } } },  \
+	}
 
 static struct fake_session_options options_of(struct rig *rig)
 {
@@ -53,7 +50,7 @@ static void rig_init(struct rig *rig)
 
 static void rig_create(struct rig *rig, const struct fake_session_options *options)
 {
-	const struct weir_config config = rig_config(rig, options);
+	const struct weir_config config = RIG_CONFIG(rig, options);
 
 	rig->pipeline = create(&config);
 	rig->session = weir_pipeline_endpoint(rig->pipeline, "s", &fake_session_type);
@@ -126,7 +123,7 @@ static void refuses_options(void **state)
 	struct rig rig;
 	struct weir_error err;
 	struct fake_session_options options;
-	struct weir_config config;
+	const struct weir_config config = RIG_CONFIG(&rig, &options);
 
 	(void)state;
 	rig_init(&rig);
@@ -134,7 +131,6 @@ static void refuses_options(void **state)
 	options.hold = 65537;
 	options.retry_ms = 6;
 	options.retry_max_ms = 5;
-	config = rig_config(&rig, &options);
 	assert_int_equal(weir_config_check(&config, &err), -EINVAL);
 	assert_string_equal(err.text, "endpoint s: hold: 65537 packets are more than 65536\n"
 				      "endpoint s: retry_max_ms: 5 is less than retry_ms, which is 6");
@@ -175,13 +171,12 @@ static void does_nothing_for_a_pipeline_that_fails(void **state)
 {
 	struct rig rig;
 	struct fake_session_options options;
-	struct weir_config config;
+	struct weir_config config = RIG_CONFIG(&rig, &options);
 	struct weir_pipeline *pipeline;
 
 	(void)state;
 	rig_init(&rig);
 	options = options_of(&rig);
-	config = rig_config(&rig, &options);
 	config.endpoints[3] = (struct weir_endpoint)fake("fails", .fail = -EBUSY, .fake = &rig.sink);
 	assert_int_equal(weir_pipeline_create(&pipeline, &config, NULL), -EBUSY);
 	assert_int_equal(calls_of(&rig.script, OPEN), 1);
@@ -195,7 +190,7 @@ static void fails_to_open(void **state)
 {
 	struct rig rig;
 	struct fake_session_options options;
-	struct weir_config config;
+	const struct weir_config config = RIG_CONFIG(&rig, &options);
 	struct weir_pipeline *pipeline;
 	struct weir_error err;
 
@@ -204,7 +199,6 @@ static void fails_to_open(void **state)
 	rig.script.keeps_socket = true;
 	script_set(&rig.script, OPEN, FAIL);
 	options = options_of(&rig);
-	config = rig_config(&rig, &options);
 	assert_int_equal(weir_pipeline_create(&pipeline, &config, &err), -EPROTO);
 	assert_string_equal(err.text, "endpoint s: call 0 failed");
 	/* The socket that it had opened is closed. */

@@ -337,6 +337,24 @@ static void a_full_socket_takes_the_rest_later(void **state)
 	}
 }
 
+static void what_failed_before_the_socket_was_full_is_counted(void **state)
+{
+	(void)state;
+	session(.remote = WEIR_LIST("10.0.0.1", "10.0.0.2", "10.0.0.3"));
+	refused_host = 1;
+	add(0);
+	n_takes = 1;
+	assert_int_equal(run(), 0);
+	again(0);
+	n_takes = 1;
+	assert_int_equal(run(), 1);
+	assert_int_equal(n_sent, 2);
+	assert_int_equal(sent[1].host, 3);
+	assert_int_equal(vxlan.sent.uncopied, 1);
+	assert_int_equal(vxlan.sent.copies, 2);
+	assert_int_equal(vxlan.sent.flooded, 1);
+}
+
 /* A packet that was begun with may not come again: the next one is another, and goes to all. */
 static void another_packet_is_not_taken_for_the_unfinished_one(void **state)
 {
@@ -488,6 +506,7 @@ int main(void)
 		cmocka_unit_test(all_remotes_get_what_is_for_all),
 		cmocka_unit_test(remotes_that_cannot_be_reached_are_counted),
 		cmocka_unit_test(a_full_socket_takes_the_rest_later),
+		cmocka_unit_test(what_failed_before_the_socket_was_full_is_counted),
 		cmocka_unit_test(another_packet_is_not_taken_for_the_unfinished_one),
 		cmocka_unit_test(headers_are_checked),
 		cmocka_unit_test(strangers_are_not_heard),
