@@ -140,6 +140,11 @@ bool weir__ip_port_parse(const char *text, struct weir__ip *ip, uint16_t *port)
 	return true;
 }
 
+bool weir__mac_is_station(const uint8_t mac[6])
+{
+	return !(mac[0] & 1) && (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]);
+}
+
 void weir__mac_of_group(const struct weir__ip *group, uint8_t mac[6])
 {
 	if (group->family == 6) {

@@ -26,6 +26,9 @@ bool weir__ip_prefix_parse(const char *text, struct weir__ip *ip, unsigned *bits
 /* "10.0.0.1:4789", "[fd00::1]:4789". */
 bool weir__ip_port_parse(const char *text, struct weir__ip *ip, uint16_t *port);
 
+/* Whether a station can have it: neither a group's nor zeros. */
+bool weir__mac_is_station(const uint8_t mac[6]);
+
 /* The MAC address of an IPv4 group (RFC 1112 §6.4) or IPv6 group (RFC 2464 §7). */
 void weir__mac_of_group(const struct weir__ip *group, uint8_t mac[6]);
 

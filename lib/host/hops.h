@@ -55,7 +55,7 @@ enum weir__hops_found { WEIR__HOPS_MAC, WEIR__HOPS_UNKNOWN, WEIR__HOPS_NO_ROUTE 
 int weir__hops_init(struct weir__hops *hops, uint32_t capacity);
 void weir__hops_fini(struct weir__hops *hops);
 
-/* The writer. set: id WEIR__HOPS_NO_ID: nobody wants to know whether it is used. */
+/* The writer. set: mac: not zeros; id WEIR__HOPS_NO_ID: nobody wants to know whether it is used. */
 void weir__hops_set(struct weir__hops *hops, struct weir__key key, const uint8_t mac[6], uint16_t id);
 void weir__hops_remove(struct weir__hops *hops, struct weir__key key);
 void weir__hops_set_prefixes(struct weir__hops *hops, const struct weir__prefix *prefix, unsigned n,

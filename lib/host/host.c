@@ -473,7 +473,7 @@ int weir_host_set_neighbour(struct weir_host *host, const char *text, const char
 
 	if (!weir__ip_parse(text, &ip))
 		return weir_invalid(err, "ip", "'%s' is not an IP address", text);
-	if (mac_text && (!weir__mac_parse(mac_text, mac) || mac[0] & 1))
+	if (mac_text && (!weir__mac_parse(mac_text, mac) || !weir__mac_is_station(mac)))
 		return weir_invalid(err, "mac", "'%s' is not the MAC address of one", mac_text);
 	pthread_mutex_lock(&host->lock);
 	rc = weir__neighbours_set_static(&host->neighbours, &ip, mac_text ? mac : NULL, weir__now());

@@ -126,7 +126,7 @@ static enum weir__host_result take_arp(const struct frame *frame, const uint8_t 
 	struct weir__ip sender, asked;
 	struct weir__arp arp;
 
-	if (!weir__arp_parse(bytes, size, &arp) || arp.sender_mac[0] & 1)
+	if (!weir__arp_parse(bytes, size, &arp) || !weir__mac_is_station(arp.sender_mac))
 		return WEIR__HOST_MALFORMED;
 	if (memcmp(arp.sender_mac, frame->host->mac, 6) == 0)
 		return WEIR__HOST_UNWANTED; /* our own, that somebody sent back */
@@ -203,7 +203,7 @@ static enum weir__host_result take_ipv6(const struct frame *frame, const uint8_t
 		return WEIR__HOST_UNWANTED;
 	if (ip.verdict != WEIR_NEXT || ip.family != 6 || !weir__nd_parse(packet, ip.length, &nd))
 		return WEIR__HOST_MALFORMED;
-	if (nd.has_mac && nd.mac[0] & 1)
+	if (nd.has_mac && !weir__mac_is_station(nd.mac))
 		return WEIR__HOST_MALFORMED;
 	switch (nd.type) {
 	case WEIR__ND_NS:
@@ -269,7 +269,7 @@ enum weir__host_result weir__host_input(struct weir_host *host, const uint8_t *b
 	if (size < WEIR__ETH_HEADER)
 		return WEIR__HOST_MALFORMED;
 	/* What came before the link was lost may still be on its way here; and our own may be sent back. */
-	if (!host->carrier || frame.mac[0] & 1 || memcmp(frame.mac, host->mac, 6) == 0)
+	if (!host->carrier || !weir__mac_is_station(frame.mac) || memcmp(frame.mac, host->mac, 6) == 0)
 		return WEIR__HOST_UNWANTED;
 	result = take(&frame, bytes, size);
 	host->flood_drops += result == WEIR__HOST_FLOOD;

@@ -392,7 +392,7 @@ void weir__neighbours_told(struct weir__neighbours *table, const struct weir__ip
 {
 	struct weir__neighbour *e = weir__neighbours_find(table, ip);
 
-	if (mac && mac[0] & 1)
+	if (mac && !weir__mac_is_station(mac))
 		return;
 	if (!e && mac && how == WEIR__TOLD_REQUEST)
 		make_asked(table, ip, mac, now);

@@ -20,7 +20,7 @@ static int check_mac(struct weir_host *host, const char *mac, struct weir_error 
 		return weir_invalid(err, "mac", "'%s' is not a MAC address", mac);
 	if (host->mac[0] & 1)
 		return weir_invalid(err, "mac", "'%s' is a group address", mac);
-	if (!(host->mac[0] | host->mac[1] | host->mac[2] | host->mac[3] | host->mac[4] | host->mac[5]))
+	if (!weir__mac_is_station(host->mac))
 		return weir_invalid(err, "mac", "'%s' is nobody's address", mac);
 	/* RFC 4291 appendix A */
 	memcpy(host->link_local, prefix, sizeof(prefix));

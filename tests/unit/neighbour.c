@@ -287,6 +287,7 @@ static void learns_nothing_unasked(void **state)
 	told(f, &a, mac_a, WEIR__TOLD_REQUEST);
 	told(f, &a, NULL, WEIR__TOLD_ANSWER);
 	told(f, &a, (const uint8_t[6]){ 1, 0, 0x5e, 0, 0, 1 }, WEIR__TOLD_ANSWER);
+	told(f, &a, (const uint8_t[6]){ 0 }, WEIR__TOLD_ANSWER);
 	assert_int_equal(state_of(f, &a), WEIR_NEIGHBOUR_INCOMPLETE);
 	assert_int_equal(f->sent, 0);
 }
