@@ -40,6 +40,7 @@ static const struct weir_stage_type turn_type = {
 	.name = "turn",
 	.help = "send packets to a few hosts in turn",
 	.options_size = sizeof(struct turn),
+	.config_size = sizeof(struct turn),
 	.state_size = sizeof(struct turn_state),
 	.process = turn_vector,
 };
@@ -96,9 +97,15 @@ double neighbour_run(const struct chain *chain, struct weir_host *host, enum nei
 			    { "resolve", .stages = { weir_write("host") } } },
 		.pool = { .room = chain->room },
 	};
+	struct weir_host_status status;
+	double ns;
 
 	if (wrap == NEIGHBOUR_KNOWN)
 		config.chains[1] = (struct weir_chain){ 0 }; /* nothing leads there */
 	await_address(host);
-	return chain_measure(&config, packets);
+	ns = chain_measure(&config, packets);
+	weir_host_status(host, &status);
+	if (status.queued)
+		give_up(BENCH_FAILED, "stages: packets went to somebody who is no neighbour");
+	return ns;
 }

@@ -155,10 +155,10 @@ int weir_session_open(const struct weir_session_type *type, void *state, const v
 		      struct weir_endpoint_info *info, struct weir_error *err)
 {
 	struct weir_session *session = make(type, state, options, info);
-	int rc = session ? 0 : weir_failed(err, -ENOMEM, "no memory for a session");
+	int rc;
 
-	if (rc < 0)
-		return rc;
+	if (!session)
+		return weir_failed(err, -ENOMEM, "no memory for a session");
 	rc = open_parts(session, err);
 	if (rc == 0)
 		rc = open_type(session, options, err);

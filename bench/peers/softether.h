@@ -9,7 +9,7 @@
 #include "process.h"
 #include "rig.h"
 
-#define SOFTETHER_PORT     5555
+#define SOFTETHER_PORT     5555u
 #define SOFTETHER_USER     "u1"
 #define SOFTETHER_PASSWORD "pw-one"
 /* SHA-0 of the password and the user's name in capitals, which is what both ends keep. */
@@ -40,6 +40,6 @@ uint64_t softether_datagrams(const struct softether *server);
 /* For process_start(): a file of that name where the programs look for their configuration; closes it and
  * becomes the program. */
 FILE *softether_create(const char *name);
-_Noreturn void softether_exec(FILE *file, const char *program);
+_Noreturn void softether_exec(FILE *file, const char *name);
 
 #endif

@@ -17,9 +17,10 @@ static int tell_password(void *context, char *secret, size_t size)
 	return (int)n;
 }
 
-#define DEVICE(side, ...)                                                                                   \
-	weir_tun("device", .device = rig_device(side), .ipv4 = WEIR_LIST(rig_prefix(side)), .mtu = RIG_MTU, \
-		 .queue_length = RIG_QUEUE_LENGTH, .no_ipv6 = true, __VA_ARGS__)
+#define DEVICE(side, tap_)                                                                               \
+	weir_tun("device", .device = rig_device(side), .tap = (tap_), .mac = (tap_) ? macs[side] : NULL, \
+		 .ipv4 = WEIR_LIST(rig_prefix(side)), .mtu = RIG_MTU, .queue_length = RIG_QUEUE_LENGTH,  \
+		 .no_ipv6 = true)
 #define VPN(client)                                                                                     \
 	weir_softether("vpn", .server = (client)->server, .port = SOFTETHER_PORT, .hub = (client)->hub, \
 		       .user = SOFTETHER_USER, .password_ask = tell_password, .any_server = true,       \
@@ -28,7 +29,7 @@ static int tell_password(void *context, char *secret, size_t size)
 static void start_tap(const struct softether_client *client, const struct weir_worker *worker)
 {
 	const struct weir_config config = {
-		.endpoints = { DEVICE(client->side, .tap = true, .mac = macs[client->side]), VPN(client) },
+		.endpoints = { DEVICE(client->side, true), VPN(client) },
 		.workers = { *worker },
 		.chains = { { "out", .stages = { weir_read("device", .worker = "all"), weir_write("vpn") } },
 			    { "in", .stages = { weir_read("vpn", .worker = "all"), weir_write("device") } } },
@@ -41,7 +42,7 @@ static void start_tun(const struct softether_client *client, const struct weir_w
 {
 	const enum side side = client->side, other = side == LEFT ? RIGHT : LEFT;
 	const struct weir_config config = {
-		.endpoints = { DEVICE(side), VPN(client) },
+		.endpoints = { DEVICE(side, false), VPN(client) },
 		.workers = { *worker },
 		.chains = { { "out", .stages = { weir_read("device", .worker = "all"), weir_af_decap(),
 						 weir_eth_wrap(.source = macs[side], .next_hop = macs[other]),

@@ -26,7 +26,7 @@ struct weir_plugin {
 };
 
 #define WEIR_PLUGIN(...)                                                                                    \
-	WEIR_API extern const struct weir_plugin weir_plugin;                                               \
+	extern const struct weir_plugin weir_plugin WEIR_API;                                               \
 	const struct weir_plugin weir_plugin = {                                                            \
 		.abi = WEIR_ABI,                                                                            \
 		.sizes = { sizeof(struct weir_buf), sizeof(struct weir_reader), sizeof(struct weir_writer), \
@@ -37,9 +37,9 @@ struct weir_plugin {
 
 /*
  * Loads the shared object and registers all its types, or none; they stay until the process ends. path must
- * have a slash: nothing is searched for. Returns 0; -ENOENT; -ENOEXEC (no shared object, or one without
- * weir_plugin); -EPROTO (made for another ABI: the words say which); -EEXIST (a type of that name is known).
- * Control threads.
+ * have a slash: nothing is searched for. Returns 0; -EINVAL (it has none, or a type breaks a rule); -ENOENT;
+ * -ENOEXEC (no shared object, or one without weir_plugin); -EPROTO (made for another ABI: the words say
+ * which); -EEXIST (a type of that name is known). Control threads.
  */
 WEIR_API int weir_plugin_load(const char *path, struct weir_error *err);
 

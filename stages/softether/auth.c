@@ -63,11 +63,15 @@ static int obtain(const struct weir__se_source *from, const char *field, const c
 void weir__se_password_hash(const char *password, size_t n, const char *user,
 			    uint8_t hash[WEIR__SE_SHA0_SIZE])
 {
-	char upper[WEIR__SE_NAME];
+	uint8_t upper[WEIR__SE_NAME];
 	size_t i;
 
-	for (i = 0; user[i] && i < sizeof(upper); i++)
-		upper[i] = user[i] >= 'a' && user[i] <= 'z' ? (char)(user[i] - 'a' + 'A') : user[i];
+	/* Not by the locale: the server does so for ASCII alone. */
+	for (i = 0; i < sizeof(upper) && user[i]; i++) {
+		const uint8_t letter = (uint8_t)user[i];
+
+		upper[i] = letter >= 'a' && letter <= 'z' ? letter & 0xdf : letter;
+	}
 	weir__se_sha0(password, n, upper, i, hash);
 }
 

@@ -66,7 +66,7 @@ static int read_head(struct weir__se_talk *talk, struct weir__se_http_reply *rep
 
 static int read_reply(struct weir__se_talk *talk, struct weir__se_pack *pack, struct weir_error *err)
 {
-	struct weir__se_http_reply reply;
+	struct weir__se_http_reply reply = { 0 };
 	const uint8_t *bytes;
 	size_t n;
 	int code = read_head(talk, &reply, err);

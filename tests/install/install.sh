@@ -33,7 +33,7 @@ headers_compile_alone() {
 # What the headers promise is what the library exports: no function missing, no internal one visible.
 exports_what_headers_declare() {
 	cat "$headers"/*.h | tr '\n\t' '  ' | sed 's/WEIR_API/\n&/g' |
-		sed -n 's/^WEIR_API [^(;]*[ *]\(weir_[a-z0-9_]*\) *[(;].*/\1/p' | sort >"$root/declared"
+		sed -n 's/^WEIR_API [^(;]*[ *]\(weir_[a-z0-9_]*\) *[[(;].*/\1/p' | sort >"$root/declared"
 	nm -D --defined-only "$library" | awk '{ print $3 }' | sort >"$root/exported"
 	diff "$root/declared" "$root/exported" | sed -n 's/^</not exported:/p; s/^>/not declared:/p' >"$root/differences"
 	! grep . "$root/differences"

@@ -11,8 +11,6 @@
 
 #include <weir/secret.h>
 
-#include "sanitizer.h"
-
 #define WORD "correct horse"
 
 static char path[] = "/tmp/weir-secret-XXXXXX";
@@ -98,49 +96,74 @@ static void flags_of(const void *address, char flags[512])
 	fclose(file);
 }
 
+/* A page that the test has asked for the same: an emulator does not give all of it. */
+static uint8_t *make_page(void)
+{
+	const size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_ptr_not_equal(page, MAP_FAILED);
+	mlock(page, size);
+	madvise(page, size, MADV_DONTDUMP);
+	madvise(page, size, MADV_WIPEONFORK);
+	return page;
+}
+
 static void it_is_not_dumped_swapped_or_inherited(void **state)
 {
+	static const char *const wanted[] = { " lo", " dd", " wf" };
 	void *memory = weir_secret_alloc(100);
-	char flags[512];
+	uint8_t *page = make_page();
+	char flags[512], possible[512];
 
 	(void)state;
 	assert_non_null(memory);
 	flags_of(memory, flags);
-	if (!flags[0]) {
-		weir_secret_free(memory);
-		skip(); /* an emulator has no such file */
-	}
-#ifndef TEST_SANITIZED /* which has an mlock() of its own, that does nothing */
-	assert_non_null(strstr(flags, " lo"));
-#endif
-	assert_non_null(strstr(flags, " dd"));
-	assert_non_null(strstr(flags, " wf"));
+	flags_of(page, possible);
+	for (size_t i = 0; i < countof(wanted); i++)
+		if (strstr(possible, wanted[i]))
+			assert_non_null(strstr(flags, wanted[i]));
 	weir_secret_free(memory);
+	__real_munmap(page, (size_t)sysconf(_SC_PAGESIZE));
+}
+
+#define NOT_WIPED 77
+
+static int look_as_child(uint8_t *secret_memory, const uint8_t *page)
+{
+	if (page[0])
+		return NOT_WIPED;
+	for (size_t i = 0; i < 32; i++)
+		if (secret_memory[i])
+			return 1;
+	weir_secret_free(secret_memory);
+	return 0;
 }
 
 /* Also where the child frees what it has not got. */
 static void a_child_sees_zeros(void **state)
 {
 	uint8_t *memory = weir_secret_alloc(32);
+	uint8_t *page = make_page();
 	int status;
 	pid_t child;
 
 	(void)state;
 	assert_non_null(memory);
 	memset(memory, 0xa5, 32);
+	page[0] = 1;
 	child = fork();
 	assert_true(child >= 0);
-	if (child == 0) {
-		for (size_t i = 0; i < 32; i++)
-			if (memory[i])
-				_exit(1);
-		weir_secret_free(memory);
-		_exit(0);
-	}
+	if (child == 0)
+		_exit(look_as_child(memory, page));
 	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(status, 0);
 	assert_int_equal(memory[31], 0xa5);
 	weir_secret_free(memory);
+	__real_munmap(page, (size_t)sysconf(_SC_PAGESIZE));
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == NOT_WIPED)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 /* --- where it comes from --- */

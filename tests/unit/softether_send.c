@@ -188,7 +188,7 @@ static void compressed_frames_come_out_again(void **state)
 	struct test *test = *state;
 	struct weir__se_inflater inflater = { 0 };
 	struct weir__se_frames frames = { 0 };
-	struct weir__se_piece piece;
+	struct weir__se_piece piece = { 0 };
 	uint8_t frame[WEIR__SE_FRAME_MAX];
 	size_t at = 0;
 

@@ -79,6 +79,8 @@ bool __wrap_weir_socket_take(struct weir_socket *socket, struct weir_reader *rea
 			     struct weir_buf **buf)
 {
 	*buf = weir_reader_buf(reader);
+	if (!*buf)
+		return false;
 	memcpy((*buf)->data, datagram->bytes + offset, len);
 	weir_reader_commit(reader, len);
 	__wrap_weir_socket_skip(socket, datagram);

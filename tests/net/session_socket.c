@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include "carrier.h"
+#include "namespace.h"
 
 static void carry(struct carrier_script *script, unsigned ports)
 {
@@ -107,5 +108,6 @@ int main(void)
 		cmocka_unit_test(addresses_are_parsed),
 	};
 
+	namespace_enter();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
