@@ -22,7 +22,7 @@ static unsigned pick(struct weir__se_state *state, const struct weir_buf *buf, u
 	struct weir__se_flow *flow;
 	uint32_t hash;
 
-	if (WEIR_LIKELY(state->n_senders == 1) || !weir__se_is_length(state, buf->len))
+	if (WEIR_LIKELY(state->n_senders <= 1) || !weir__se_is_length(state, buf->len))
 		return state->senders[0];
 	hash = weir__se_flow_hash(buf->data, buf->len);
 	flow = &state->flows.flow[hash % WEIR__SE_FLOWS];
@@ -135,7 +135,7 @@ static uint32_t send_by_tcp(struct weir__se_state *state, struct weir_writer *wr
 			    uint32_t end, uint64_t now)
 {
 	struct batch batches[WEIR__SE_LINKS];
-	uint8_t via[WEIR_VECTOR_SIZE];
+	uint8_t via[WEIR_VECTOR_SIZE] = { 0 };
 
 	plan(state, writer, first, end, now, batches, via);
 	end = reserve(state, batches, end);

@@ -72,12 +72,12 @@ static inline bool weir__se_is_length(const struct weir__se_state *state, uint32
 }
 
 /* receive.c */
-int weir__se_bytes(void *state, struct weir_stream *stream, struct weir_reader *reader);
-int weir__se_datagrams(void *state, struct weir_socket *socket, struct weir_reader *reader);
+int weir__se_bytes(void *memory, struct weir_stream *stream, struct weir_reader *reader);
+int weir__se_datagrams(void *memory, struct weir_socket *socket, struct weir_reader *reader);
 /* send.c */
-uint32_t weir__se_send(void *state, struct weir_writer *writer, unsigned sender);
+uint32_t weir__se_send(void *memory, struct weir_writer *writer, unsigned sender);
 /* alive.c */
-uint64_t weir__se_timer(void *state, uint64_t now);
+uint64_t weir__se_timer(void *memory, uint64_t now);
 /* When to send the next keepalive. */
 uint64_t weir__se_next_keepalive(const struct weir__se_state *state, uint64_t now);
 

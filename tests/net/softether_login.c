@@ -126,12 +126,15 @@ struct files {
 	char certificate[64], key[64];
 };
 
-static void save(const struct identity *identity, const char *name, struct files *files)
+static struct files save(const struct identity *identity, const char *name)
 {
-	snprintf(files->certificate, sizeof(files->certificate), "%s/%s.XXXXXX", server.home, name);
-	snprintf(files->key, sizeof(files->key), "%s/%s-key.XXXXXX", server.home, name);
-	identity_save(identity, files->certificate, false);
-	identity_save_key(identity, files->key);
+	struct files files;
+
+	snprintf(files.certificate, sizeof(files.certificate), "%s/%s.XXXXXX", server.home, name);
+	snprintf(files.key, sizeof(files.key), "%s/%s-key.XXXXXX", server.home, name);
+	identity_save(identity, files.certificate, false);
+	identity_save_key(identity, files.key);
+	return files;
 }
 
 static void a_certificate(void **state)
@@ -143,8 +146,8 @@ static void a_certificate(void **state)
 	char command[256];
 
 	(void)state;
-	save(&own, "own", &own_files);
-	save(&other, "other", &other_files);
+	own_files = save(&own, "own");
+	other_files = save(&other, "other");
 	softether_command(&server, "VPN", "UserCreate cert /GROUP:none /REALNAME:none /NOTE:none", NULL, 0);
 	snprintf(command, sizeof(command), "UserCertSet cert /LOADCERT:%s", own_files.certificate);
 	softether_command(&server, "VPN", command, NULL, 0);
@@ -228,9 +231,9 @@ static void a_server_of_an_authority(void **state)
 	char command[256];
 
 	(void)state;
-	save(&shown, "server", &files);
-	save(&authority, "authority", &authority_files);
-	save(&other, "other-authority", &other_files);
+	files = save(&shown, "server");
+	authority_files = save(&authority, "authority");
+	other_files = save(&other, "other-authority");
 	snprintf(command, sizeof(command), "ServerCertSet /LOADCERT:%s /LOADKEY:%s", files.certificate,
 		 files.key);
 	softether_command(&server, NULL, command, NULL, 0);
