@@ -228,3 +228,16 @@ uint64_t softether_client_all_dropped(struct softether_client *client, const cha
 	weir_counters_free(counters);
 	return n;
 }
+
+void softether_client_check_drops(struct softether_client *client)
+{
+	struct weir_counters *counters;
+
+	if (!softether_client_all_dropped(client, "out/write") &&
+	    !softether_client_all_dropped(client, "in/read"))
+		return;
+	counters = counters_of(client);
+	weir_counters_print(counters, stderr);
+	weir_counters_free(counters);
+	fail_msg("packets were dropped; the last words of the session: '%s'", client->status.reason);
+}

@@ -63,5 +63,7 @@ uint64_t softether_client_moved(struct softether_client *client, const char *pat
 uint64_t softether_client_dropped(struct softether_client *client, const char *path, const char *reason);
 /* The same for all reasons. */
 uint64_t softether_client_all_dropped(struct softether_client *client, const char *path);
+/* It has dropped nothing in either direction. */
+void softether_client_check_drops(struct softether_client *client);
 
 #endif

@@ -93,8 +93,7 @@ static void check(const struct softether_client *client, const struct kind *kind
 static void end(struct softether_client *client)
 {
 	softether_client_stop(client);
-	assert_int_equal(softether_client_all_dropped(client, "out/write"), 0);
-	assert_int_equal(softether_client_all_dropped(client, "in/read"), 0);
+	softether_client_check_drops(client);
 	assert_int_equal(softether_client_count(client, "connects"), 1);
 	assert_int_equal(softether_client_count(client, "failures"), 0);
 }

@@ -130,8 +130,7 @@ static void end(void)
 		assert_int_equal(softether_client_count(&clients[side], "connects"), 1);
 		assert_int_equal(softether_client_count(&clients[side], "failures"), 0);
 		assert_int_equal(softether_client_count(&clients[side], "udp_unusable"), 0);
-		assert_int_equal(softether_client_all_dropped(&clients[side], "in/read"), 0);
-		assert_int_equal(softether_client_all_dropped(&clients[side], "out/write"), 0);
+		softether_client_check_drops(&clients[side]);
 	}
 }
 
