@@ -225,9 +225,10 @@ enum weir__hops_found weir__hops_find(const struct weir__hops *hops, struct weir
 struct weir__ip weir__key_ip(struct weir__key key)
 {
 	struct weir__ip ip = { .family = key.high == UINT64_MAX ? 4 : 6 };
+	const uint32_t low = (uint32_t)key.low;
 
 	if (ip.family == 4)
-		memcpy(ip.bytes, &(uint32_t){ (uint32_t)key.low }, 4);
+		memcpy(ip.bytes, &low, sizeof(low));
 	else
 		memcpy(ip.bytes, &key, 16);
 	return ip;

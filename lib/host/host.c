@@ -364,8 +364,9 @@ int weir_host_create(struct weir_host **host, const struct weir_host_options *op
 {
 	int rc = weir__host_open(host, options, err);
 
-	if (rc == 0)
-		rc = start(*host, err);
+	if (!*host)
+		return rc;
+	rc = start(*host, err);
 	if (rc < 0) {
 		weir__host_free(*host);
 		*host = NULL;

@@ -114,7 +114,7 @@ struct weir_host {
 /* --- host.c --- */
 
 /* Makes a host without a thread: who made it calls weir__host_run(). */
-int weir__host_open(struct weir_host **host, const struct weir_host_options *options, struct weir_error *err);
+int weir__host_open(struct weir_host **made, const struct weir_host_options *options, struct weir_error *err);
 /* NULL is allowed. */
 void weir__host_free(struct weir_host *host);
 
@@ -124,7 +124,7 @@ void weir__host_free(struct weir_host *host);
 uint64_t weir__host_run(struct weir_host *host, uint64_t now);
 /* Sees to it that the thread runs no later than then. */
 void weir__host_wake(struct weir_host *host, uint64_t at);
-uint32_t weir__host_random(void *host);
+uint32_t weir__host_random(void *context);
 void weir__host_set_carrier(struct weir_host *host, bool up, uint64_t now);
 void weir__host_start_release(struct weir_host *host, uint64_t now);
 
@@ -136,15 +136,15 @@ int weir__host_options(struct weir_host *host, const struct weir_host_options *o
 /* --- input.c --- */
 
 /* A frame of the network's for the host itself. */
-enum weir__host_result weir__host_input(struct weir_host *host, const uint8_t *frame, size_t size,
+enum weir__host_result weir__host_input(struct weir_host *host, const uint8_t *bytes, size_t size,
 					uint64_t now);
 
 /* --- output.c --- */
 
-void weir__host_solicit(void *host, const struct weir__neighbour *neighbour, bool all);
-void weir__host_transmit(void *host, struct weir__frame *frame);
-void weir__host_probe(void *host, const struct weir__own *own);
-void weir__host_announce(void *host, const struct weir__own *own);
+void weir__host_solicit(void *context, const struct weir__neighbour *neighbour, bool all);
+void weir__host_transmit(void *context, struct weir__frame *frame);
+void weir__host_probe(void *context, const struct weir__own *own);
+void weir__host_announce(void *context, const struct weir__own *own);
 void weir__host_solicit_router(struct weir_host *host);
 void weir__host_answer_arp(struct weir_host *host, const uint8_t own[4], const uint8_t mac[6],
 			   const uint8_t to[4]);
@@ -156,7 +156,7 @@ void weir__host_answer_nd(struct weir_host *host, const uint8_t own[16], const u
 enum weir__host_result weir__host_send(struct weir_host *host, const uint8_t *packet, size_t size,
 				       uint64_t now);
 /* The same for the DHCP client. */
-void weir__host_send_dhcp(void *host, const uint8_t *packet, size_t size);
+void weir__host_send_dhcp(void *context, const uint8_t *packet, size_t size);
 
 /* The oldest frame on its way out, and back to its store. */
 struct weir__frame *weir__host_peek(struct weir_host *host);

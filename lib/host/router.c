@@ -137,7 +137,8 @@ static bool take_prefix(struct weir__routers *routers, const uint8_t *option, ui
 		prefix->on_link_until = 0;
 	if (option[PREFIX_FLAGS] & AUTONOMOUS)
 		take_address(prefix, option, now);
-	return memcmp(prefix, &before, sizeof(before)) != 0;
+	return prefix->on_link_until != before.on_link_until || prefix->valid_until != before.valid_until ||
+	       prefix->preferred_until != before.preferred_until;
 }
 
 static bool take_mtu(struct weir__routers *routers, const uint8_t *option)

@@ -438,15 +438,16 @@ struct forger {
 static void *forge(void *data)
 {
 	struct forger *forger = data;
-	uint8_t mac[6] = { 2, 6, 6 };
-	uint8_t frame[FRAME_MAX];
+	uint8_t mac[6] = { 2, 6, 6 }, frame[FRAME_MAX];
+	size_t size;
 
 	for (uint32_t i = 1; !__atomic_load_n(&forger->stop, __ATOMIC_RELAXED); i++) {
 		const struct arp arp = { TAP4, i & 1 ? HOST4 : TAP4, mac, i & 1 ? host_mac : NULL, i & 2 };
 
 		weir__store_be32(mac + 2, i);
 		mac[2] = 6;
-		if (send(forger->f->wire, frame, frame_arp(frame, &arp), 0) > 0)
+		size = frame_arp(frame, &arp);
+		if (send(forger->f->wire, frame, size, 0) > 0)
 			__atomic_store_n(&forger->sent, forger->sent + 1, __ATOMIC_RELAXED);
 		if (i % 100 == 0)
 			wait_a_moment();
