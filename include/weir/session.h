@@ -203,7 +203,7 @@ struct weir_session_type {
 	/*
 	 * Bytes have come in a stream that is attached: takes whole messages by weir_stream_peek() and
 	 * _consume(), and puts packets in the reader, until there are no more or the reader is full. Returns
-	 * 0, or a negative errno in words by weir_session_fail(): then the stream is lost.
+	 * 0, or a negative errno: then the stream is lost, or with weir_session_fail() the session.
 	 */
 	int (*bytes)(void *state, struct weir_stream *stream, struct weir_reader *reader);
 	/* The same of a socket: by weir_socket_next(), _take() and _skip() until that returns 0. */
