@@ -64,7 +64,7 @@ static enum weir__host_result tell(const struct frame *frame, const struct weir_
 				   bool answers)
 {
 	struct weir_host *host = frame->host;
-	const bool expected = answers && weir__neighbours_expects(&host->neighbours, ip);
+	const bool expected = answers && weir__neighbours_expects(&host->neighbours, ip, mac);
 
 	if (!takes(frame, expected ? WEIR__HOST_ANSWER : WEIR__HOST_UNASKED))
 		return WEIR__HOST_FLOOD;
@@ -168,13 +168,14 @@ static enum weir__host_result take_advertisement(const struct frame *frame, cons
 	const struct weir__ip ip = ip6(nd->target);
 	struct weir__own *own = weir__owns_find(&host->owns, &ip);
 	const bool solicited = nd->solicited && frame->to_us;
+	const uint8_t *mac = nd->has_mac ? nd->mac : NULL;
 
 	if (own)
 		return conflict(frame, own);
 	/* RFC 4861 §7.2.5: it was a router and is none any more; believed only where it was asked. */
-	if (solicited && !nd->router && weir__neighbours_expects(&host->neighbours, &ip))
+	if (solicited && !nd->router && weir__neighbours_expects(&host->neighbours, &ip, mac))
 		host->routes_changed |= weir__routers_remove(&host->routers, nd->target);
-	return tell(frame, &ip, nd->has_mac ? nd->mac : NULL, solicited);
+	return tell(frame, &ip, mac, solicited);
 }
 
 static enum weir__host_result take_router(const struct frame *frame, const struct weir__nd *nd)

@@ -411,11 +411,14 @@ void weir__neighbours_told(struct weir__neighbours *table, const struct weir__ip
 	}
 }
 
-bool weir__neighbours_expects(const struct weir__neighbours *table, const struct weir__ip *ip)
+bool weir__neighbours_expects(const struct weir__neighbours *table, const struct weir__ip *ip,
+			      const uint8_t *mac)
 {
 	const struct weir__neighbour *e = weir__neighbours_find(table, ip);
 
-	return e && (e->state == WEIR_NEIGHBOUR_INCOMPLETE || e->state == WEIR_NEIGHBOUR_PROBE);
+	if (!e || e->state != WEIR_NEIGHBOUR_PROBE)
+		return e && e->state == WEIR_NEIGHBOUR_INCOMPLETE;
+	return !mac || memcmp(mac, e->mac, sizeof(e->mac)) == 0;
 }
 
 enum weir__may weir__neighbours_may(struct weir__neighbours *table, const struct weir__ip *ip,

@@ -95,8 +95,10 @@ void weir__neighbours_watch(struct weir__neighbours *table, const struct weir__i
 void weir__neighbours_told(struct weir__neighbours *table, const struct weir__ip *ip, const uint8_t *mac,
 			   enum weir__told how, uint64_t now);
 
-/* Whether an answer for the address is waited for. */
-bool weir__neighbours_expects(const struct weir__neighbours *table, const struct weir__ip *ip);
+/* Whether such an answer for the address is waited for: of one that is asked itself, only its own. mac NULL:
+ * the one that it had. */
+bool weir__neighbours_expects(const struct weir__neighbours *table, const struct weir__ip *ip,
+			      const uint8_t *mac);
 
 /* It asks for an address of ours. Each neighbour that is known by that MAC address has an allowance of its
  * own, so that no flood takes the answers that it needs. */

@@ -331,7 +331,8 @@ static void has_another_gateway(void **state)
 	for (unsigned i = 0; i < 700; i++) {
 		packet_to(&f, "8.8.8.8", WEIR__HOST_TAKEN);
 		pass(&f, 100 * MS);
-		if (weir__neighbours_expects(&f.host->neighbours, &(struct weir__ip){ 4, { 10, 0, 0, 253 } }))
+		if (weir__neighbours_expects(&f.host->neighbours, &(struct weir__ip){ 4, { 10, 0, 0, 253 } },
+					     mac_b))
 			arp_in(&f, (struct arp){ "10.0.0.253", "10.0.0.1", mac_b, own_mac, .reply = true });
 	}
 	packet_to(&f, "8.8.8.8", WEIR__HOST_TAKEN);
@@ -412,6 +413,32 @@ static void says_nothing_without_carrier(void **state)
 	expect_out_arp(&f, 0, false, everybody, "10.0.0.1", "10.0.0.1");
 	expect_out_arp(&f, 0, false, everybody, "10.0.0.1", "10.0.0.254");
 	expect_out_arp(&f, 0, false, everybody, "10.0.0.1", "10.0.0.253");
+	end(&f);
+}
+
+/* While a neighbour is asked whether it is still there, others cannot keep its answer out. */
+static void hears_an_answer_in_a_flood(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f, &ipv4_host);
+	settle(&f);
+	packet_to(&f, "10.0.0.7", WEIR__HOST_TAKEN);
+	arp_in(&f, (struct arp){ "10.0.0.7", "10.0.0.1", mac_a, own_mac, .reply = true });
+	pass(&f, 10 * MS);
+	for (unsigned i = 0; i < 65536; i++) {
+		const uint8_t mac[6] = { 2, 1, 1, 1, (uint8_t)(i >> 8), (uint8_t)i };
+
+		arp_in(&f, (struct arp){ "10.0.0.7", "10.0.0.1", mac, own_mac, .reply = true });
+	}
+	assert_int_equal(status_of(&f).contradictions, 1);
+	expect_out_arp(&f, 0, false, mac_a, "10.0.0.1", "10.0.0.7");
+	assert_int_equal(arp_in(&f, (struct arp){ "10.0.0.7", "10.0.0.1", mac_a, own_mac, .reply = true }),
+			 WEIR__HOST_TAKEN);
+	assert_false(out(&f, 2 * SECOND));
+	packet_to(&f, "10.0.0.7", WEIR__HOST_TAKEN);
+	expect_packet(&f, mac_a);
 	end(&f);
 }
 
@@ -816,6 +843,7 @@ int main(void)
 		cmocka_unit_test(asks_for_the_next_hop),
 		cmocka_unit_test(has_another_gateway),
 		cmocka_unit_test(stands_a_flood),
+		cmocka_unit_test(hears_an_answer_in_a_flood),
 		cmocka_unit_test(says_nothing_without_carrier),
 		cmocka_unit_test(detects_duplicates),
 		cmocka_unit_test(answers_solicitations),
