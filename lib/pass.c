@@ -264,6 +264,7 @@ static void adopt(struct weir__worker *worker, const struct weir__program *progr
 	weir__worker_at(worker, NULL); /* that row may go */
 	worker->spin_min_ns = program->spin_min_ns;
 	worker->spin_max_ns = program->spin_max_ns;
+	worker->give_way = program->give_way;
 	worker->spin_ns = program->spin_min_ns;
 	/* Whoever read there before may have lost the input in its sleep. What has rung since would end every
 	 * later sleep at once. */

@@ -46,6 +46,7 @@ struct weir__program {
 	const struct weir__shape *shape; /* that it is a part of */
 	uint64_t spin_min_ns;            /* how long to go on polling before it sleeps; both 0: not at all */
 	uint64_t spin_max_ns;
+	bool give_way; /* of struct weir_worker */
 	unsigned n_inputs;
 	unsigned n_sinks;
 	unsigned n_ops;

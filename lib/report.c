@@ -34,7 +34,7 @@ static void write_item(struct pen *pen, const char *kind, const char *name, enum
 static bool same_worker(const struct weir_worker *a, const struct weir_worker *b)
 {
 	return a->unpinned == b->unpinned && (a->unpinned || a->cpu == b->cpu) && a->spin_us == b->spin_us &&
-	       a->sleep_at_once == b->sleep_at_once;
+	       a->sleep_at_once == b->sleep_at_once && a->give_way == b->give_way;
 }
 
 static enum weir_fate worker_fate(const struct weir__shape *old, const struct weir__shape *new, unsigned w)

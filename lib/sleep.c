@@ -3,6 +3,7 @@
  * rest. */
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 
 #include "grace.h"
 #include "pipeline.h"
@@ -138,6 +139,9 @@ static void block(struct weir__worker *worker, struct wait *wait)
 	weir_count(&worker->sleeps, 1);
 	weir__grace_offline(worker);
 	rcu_thread_offline();
+	/* Who rings meanwhile, or sends to a descriptor, need not wake this thread. */
+	if (worker->give_way)
+		sched_yield();
 	while (poll(wait->fds, wait->n, -1) < 0 && errno == EINTR)
 		;
 	rcu_thread_online();

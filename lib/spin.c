@@ -35,6 +35,7 @@ static void set(struct weir__program *program, const struct weir_worker *given, 
 {
 	const bool rings = !given->spin_us && !given->sleep_at_once && only_rings(program);
 
+	program->give_way = given->give_way;
 	program->spin_min_ns = program->spin_max_ns = given->spin_us * 1000ull;
 	if (rings && n_workers <= cpus)
 		program->spin_min_ns = program->spin_max_ns = SHORT_NS;

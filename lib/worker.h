@@ -45,6 +45,7 @@ struct weir__worker {
 	uint64_t spin_ns;           /* how long to spin now */
 	uint64_t spin_min_ns;       /* its bounds, of the program */
 	uint64_t spin_max_ns;
+	bool give_way;   /* of the program, too */
 	uint64_t passes; /* counters, read by others */
 	uint64_t sleeps;
 	uint64_t stashed;            /* buffers in the stashes after the last pass */

@@ -57,9 +57,9 @@ static void start_tun(const struct softether_client *client, const struct weir_w
 void weirclient_start(const struct softether_client *client, bool tun, const struct placement *placement)
 {
 	const int cpu = placement->two[client->side];
-	const struct weir_worker worker = { .name = "all",
-					    .cpu = cpu < 0 ? 0 : (unsigned)cpu,
-					    .unpinned = cpu < 0 };
+	const struct weir_worker worker = {
+		.name = "all", .cpu = cpu < 0 ? 0 : (unsigned)cpu, .unpinned = cpu < 0, .give_way = true
+	};
 
 	if (tun)
 		start_tun(client, &worker);

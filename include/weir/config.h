@@ -31,6 +31,8 @@ struct weir_worker {
 	unsigned spin_us; /* microseconds to go on polling before it sleeps; at most 1,000. 0: as long as that
 			     has paid lately */
 	bool sleep_at_once; /* never spin */
+	bool give_way; /* before it sleeps, let run who waits for its processor: it then finds more at once,
+			  for less processor time; but who does not stop makes it wait for milliseconds */
 };
 
 /*

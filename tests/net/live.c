@@ -279,6 +279,7 @@ static void add_workers(struct sketch *sketch)
 		if (!worker->unpinned)
 			worker->cpu = any_cpu(sketch);
 		worker->sleep_at_once = one_in(sketch, LIVE_WORKERS, 4);
+		worker->give_way = one_in(sketch, LIVE_WORKERS, 4);
 		if (!worker->sleep_at_once && one_in(sketch, LIVE_WORKERS, 4))
 			worker->spin_us = 20;
 		worker++;
