@@ -13,7 +13,7 @@
 #include "site.h"
 #include "suite.h"
 
-#define DOWN_NS     5000000000u  /* how long the server is away before it is started again */
+#define DOWN_NS     2000000000u  /* how long the server is away before it is started again */
 #define PATIENCE_NS 60000000000u /* until packets pass again */
 #define PROBE_MS    2
 
