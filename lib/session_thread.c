@@ -17,7 +17,7 @@
 
 uint64_t weir__session_pause(uint64_t outage, uint32_t retry_ms, uint32_t retry_max_ms, uint64_t random)
 {
-	uint64_t pause = outage / 8;
+	uint64_t pause = outage / 16;
 
 	if (pause > retry_max_ms * MS)
 		pause = retry_max_ms * MS;

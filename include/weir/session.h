@@ -73,7 +73,7 @@ struct weir_session_status {
 	WEIR_ENDPOINT_OPTIONS;                                                                             \
 	uint32_t hold; /* packets kept while it is not up, and sent then; 0: they are dropped as "down" */ \
 	uint32_t retry_ms;     /* the shortest pause before it connects anew; 0: 100 */                    \
-	uint32_t retry_max_ms; /* the longest; between them an eighth of the time that it has been down,   \
+	uint32_t retry_max_ms; /* the longest; between them a 16th of the time that it has been down,      \
 				* counted on until it was up for as long, a quarter more or less at        \
 				* random; 0: 30,000 */                                                     \
 	/* Told of each change of state, on the session's thread; must not wait, nor call what changes the \
