@@ -131,6 +131,16 @@ static int refuse(struct weir__se_state *state, uint32_t number, struct weir_err
 	return refusal->error;
 }
 
+/* The server that the user is known to has let him in and sent him here: whatever this one lacks, such as a
+ * hub that it has not been told of since it started, will pass. */
+static int refuse_as_member(uint32_t number, struct weir_error *err)
+{
+	const struct weir__se_refusal *refusal = weir__se_refusal(number);
+
+	return weir_failed(err, refusal->error, "the cluster's member refuses the login: %s (%u)",
+			   refusal->text, number);
+}
+
 static struct weir_socket_options socket_options(const struct weir__se_settings *settings)
 {
 	return (struct weir_socket_options){
@@ -181,7 +191,9 @@ static int ask(struct weir__se_state *state, struct weir__se_talk *talk, const u
 	if (code < 0)
 		return code;
 	refused = weir__se_refused(reply);
-	return refused ? refuse(state, refused, err) : 0;
+	if (!refused)
+		return 0;
+	return ticket ? refuse_as_member(refused, err) : refuse(state, refused, err);
 }
 
 static int redirected(struct weir__se_state *state, struct weir__se_talk *talk,
