@@ -150,7 +150,7 @@ bool weir__se_pack_str(const struct weir__se_pack *pack, const char *name, char 
 	if (!bytes)
 		return false;
 	for (i = 0; i < n && i < size - 1; i++)
-		text[i] = bytes[i] >= ' ' && bytes[i] <= '~' ? (char)bytes[i] : '?';
+		text[i] = (char)(bytes[i] >= ' ' && bytes[i] <= '~' ? bytes[i] : '?');
 	text[i] = '\0';
 	return true;
 }
