@@ -221,6 +221,47 @@ static void a_server_that_is_known(void **state)
 	identity_free(&shown);
 }
 
+static void configure(const char *const *pins)
+{
+	const struct weir_endpoint row = { &weir_softether_type, &client.session };
+	struct weir_error err;
+
+	client.session.fingerprints = pins;
+	if (weir_endpoint_configure(client.pipeline, "vpn", &row, &err))
+		fail_msg("%s", err.text);
+}
+
+/* Whom to believe is asked at the next connection: the one that there is stays. */
+static void a_pin_that_changes(void **state)
+{
+	struct weir_softether session = softether_options(&server, "u1", "pw-one");
+	char path[64], right[65], wrong[65];
+	const char *pins[] = { right, NULL }, *others[] = { wrong, NULL };
+	struct identity shown = identity_of_server(path);
+	uint64_t keepalives;
+
+	(void)state;
+	identity_fingerprint(&shown, right);
+	identity_fingerprint(&shown, wrong);
+	wrong[10] = wrong[10] == '0' ? '1' : '0';
+	session.any_server = false;
+	session.keepalive_ms = 100;
+	session.fingerprints = pins;
+	softether_client_start(&client, &site, 0, &session);
+	softether_client_wait(&client, 1);
+	configure(others);
+	keepalives = softether_client_count(&client, "keepalives");
+	wait_until(softether_client_count(&client, "keepalives") > keepalives + 5);
+	assert_true(softether_client_is(&client, WEIR_SESSION_UP));
+	assert_int_equal(softether_client_count(&client, "failures"), 0);
+	weir_session_retry(weir_pipeline_endpoint(client.pipeline, "vpn", &weir_softether_type));
+	wait_until(said("the certificate is refused"));
+	configure(pins);
+	softether_client_wait(&client, 2);
+	softether_client_stop(&client);
+	identity_free(&shown);
+}
+
 static void a_server_of_an_authority(void **state)
 {
 	struct identity authority = identity_make("authority", NULL, NULL, 1);
@@ -259,6 +300,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_hub_that_is_not_there, free_client),
 		cmocka_unit_test_teardown(a_certificate, free_client),
 		cmocka_unit_test_teardown(a_server_that_is_known, free_client),
+		cmocka_unit_test_teardown(a_pin_that_changes, free_client),
 		cmocka_unit_test_teardown(a_server_of_an_authority, free_client),
 	};
 
