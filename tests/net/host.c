@@ -46,19 +46,20 @@ struct fixture {
 	int wire; /* frames to tap0's other end and from it, in the right site */
 };
 
-static void make_host(struct fixture *f, const struct weir_host_options *wanted)
+static void make_host(struct fixture *f, const char *mac, const struct weir_host_options *wanted)
 {
 	struct weir_host_options options = *wanted;
 	struct weir_error err = { 0 };
 
-	options.mac = HOST_MAC;
+	options.mac = mac;
 	options.device = "tun0";
 	options.netns = f->site[0].path;
 	if (weir_host_create(&f->host, &options, &err) < 0)
 		fail_msg("%s", err.text);
 }
 
-static void make_pipeline(struct fixture *f)
+/* Makes the pipeline, or the one that there is the same with the host that there is now. */
+static void configure(struct fixture *f)
 {
 	const struct weir_config config = {
 		.endpoints = { weir_tun("tun0", .netns = f->site[0].path, .no_offload = mode_no_offload(),
@@ -87,7 +88,9 @@ static void make_pipeline(struct fixture *f)
 	};
 	struct weir_error err = { 0 };
 
-	if (weir_pipeline_create(&f->pipeline, &config, &err) || weir_pipeline_start(f->pipeline, &err))
+	if (f->pipeline ? weir_pipeline_apply(f->pipeline, &config, &err)
+			: weir_pipeline_create(&f->pipeline, &config, &err) ||
+				  weir_pipeline_start(f->pipeline, &err))
 		fail_msg("%s", err.text);
 }
 
@@ -108,8 +111,8 @@ static void begin(struct fixture *f, const struct weir_host_options *options)
 	events_init(&f->events);
 	site_make(&f->site[0]);
 	site_make(&f->site[1]);
-	make_host(f, options);
-	make_pipeline(f);
+	make_host(f, HOST_MAC, options);
+	configure(f);
 	open_wire(f);
 	weir_host_carrier(f->host, true);
 }
@@ -247,6 +250,21 @@ static struct weir__arp receive_arp(struct fixture *f)
 	return arp;
 }
 
+/* The MAC address that the kernel at the other end has for the host's. */
+static bool is_known_as(struct fixture *f, const uint8_t mac[6])
+{
+	const int fd = site_socket(&f->site[1], AF_INET, SOCK_DGRAM, 0);
+	struct arpreq request = { .arp_dev = "tap0" };
+	struct sockaddr_in *ip = (struct sockaddr_in *)&request.arp_pa;
+	bool known;
+
+	ip->sin_family = AF_INET;
+	inet_pton(AF_INET, HOST4, &ip->sin_addr);
+	known = ioctl(fd, SIOCGARP, &request) == 0 && memcmp(request.arp_ha.sa_data, mac, 6) == 0;
+	close(fd);
+	return known;
+}
+
 /* --- tests --- */
 
 static void resolves_both_ways(void **state)
@@ -270,6 +288,28 @@ static void resolves_both_ways(void **state)
 	ping(&f.site[0], AF_INET, "10.99.0.1", 56);
 	/* The kernel of the TUN has asked for routers and told of groups; nobody has heard it. */
 	wait_until(drops(&f, "outbound/neighbour_wrap", "kernel_discovery") > 0);
+	end(&f);
+}
+
+/* What carries the frames goes on meanwhile. */
+static void becomes_another_station(void **state)
+{
+	struct weir_host *before;
+	struct fixture f;
+
+	(void)state;
+	begin_both(&f);
+	ping(&f.site[0], AF_INET, TAP4, 56);
+	assert_true(is_known_as(&f, host_mac));
+	before = f.host;
+	make_host(&f, OTHER_MAC, &both);
+	configure(&f);
+	weir_host_destroy(before);
+	weir_host_carrier(f.host, true);
+	wait_until(device_has(&f, HOST4 "/24") && device_takes_ipv6(&f, HOST6));
+	ping(&f.site[0], AF_INET, TAP4, 56);
+	ping(&f.site[0], AF_INET6, TAP6, 1400);
+	wait_until(is_known_as(&f, other_mac));
 	end(&f);
 }
 
@@ -502,15 +542,11 @@ static void stands_a_flood(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(resolves_both_ways),
-		cmocka_unit_test(answers_first),
-		cmocka_unit_test(carries_streams),
-		cmocka_unit_test(follows_a_new_mac),
-		cmocka_unit_test(gives_way_to_who_has_its_addresses),
-		cmocka_unit_test(defends_its_address),
-		cmocka_unit_test(takes_the_other_gateway),
-		cmocka_unit_test(configures_itself),
-		cmocka_unit_test(stands_a_flood),
+		cmocka_unit_test(resolves_both_ways),  cmocka_unit_test(becomes_another_station),
+		cmocka_unit_test(answers_first),       cmocka_unit_test(carries_streams),
+		cmocka_unit_test(follows_a_new_mac),   cmocka_unit_test(gives_way_to_who_has_its_addresses),
+		cmocka_unit_test(defends_its_address), cmocka_unit_test(takes_the_other_gateway),
+		cmocka_unit_test(configures_itself),   cmocka_unit_test(stands_a_flood),
 	};
 
 	namespace_enter();
