@@ -76,11 +76,13 @@ static void begin(struct weir_session *session)
 /* Returns false if it shall not be up. */
 static bool enter_up(struct weir_session *session)
 {
+	struct weir__session_head *head = session->state;
 	bool wanted;
 
 	pthread_mutex_lock(&session->state_lock);
 	wanted = !session->error && !session->wishes.end && !session->wishes.retry;
 	if (wanted) {
+		weir_count(&head->weir_connects, 1);
 		session->timer_at = 0;
 		session->wishes.look = true; /* ports that broke before */
 		session->status.error = 0;
@@ -154,9 +156,6 @@ static void enter_pause(struct weir_session *session)
 
 static void open_way(struct weir_session *session)
 {
-	struct weir__session_head *head = session->state;
-
-	weir_count(&head->weir_connects, 1);
 	weir_session_lock(session);
 	session->up = true;
 	weir_session_unlock(session);
@@ -242,10 +241,11 @@ static int connect_and_serve(struct weir_session *session, struct weir_error *er
 
 	if (rc == 0 && session->type->connect)
 		rc = session->type->connect(session->state, err);
-	if (rc < 0 || !enter_up(session))
-		return rc < 0 ? rc : -ECANCELED;
+	if (rc < 0)
+		return rc;
+	/* First the way, then the word: who is told that it is up may send at once. */
 	open_way(session);
-	return serve(session, err);
+	return enter_up(session) ? serve(session, err) : -ECANCELED;
 }
 
 /* From one attempt to the next. */
