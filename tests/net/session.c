@@ -329,6 +329,7 @@ static void hostile_servers_stop_nobody(void **state)
 	};
 	struct weir_pipeline *pipeline = create(&config);
 	struct weir_error err;
+	int rc;
 
 	(void)state;
 	start(pipeline);
@@ -347,8 +348,9 @@ static void hostile_servers_stop_nobody(void **state)
 		(struct weir_endpoint)tcp("silent", .port = servers[SILENT].port, .greets = true);
 	if (weir_pipeline_apply(pipeline, &config, &err) < 0)
 		fail_msg("%s", err.text);
-	/* What the deaf one has not taken is left behind. */
-	assert_int_equal(weir_pipeline_stop(pipeline), -ETIMEDOUT);
+	/* What the deaf one has not taken is left behind, unless the system had just made room for it. */
+	rc = weir_pipeline_stop(pipeline);
+	assert_true(rc == -ETIMEDOUT || rc == 0);
 	start(pipeline);
 	all_are_at_work(pipeline);
 	weir_pipeline_destroy(pipeline);
